@@ -1,0 +1,48 @@
+# genesis: the commands developers and CI use. `make` alone lists them.
+
+GO          ?= go
+PKGS        ?= ./...
+RUN_FLAGS   ?=
+FUZZTIME    ?= 20s
+BENCHTIME   ?= 1s
+STATICCHECK ?= $(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2
+VERSION     ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LDFLAGS     := -s -w -X main.version=$(VERSION)
+
+.DEFAULT_GOAL := help
+.PHONY: help run test lint layers build bench fuzz clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: build ## simulated FreeSWITCH and the example consumer: prints calls, serves /health /ready /metrics on :8000
+	bin/genesis consumer --simulate $(RUN_FLAGS) ./examples/consumer
+
+test: ## every test, with the race detector
+	$(GO) test -race -p 2 -timeout 10m $(PKGS)
+
+lint: layers ## gofmt, go vet, staticcheck, layers
+	@unformatted=$$(gofmt -l $$(git ls-files -co --exclude-standard '*.go')); \
+	if [ -n "$$unformatted" ]; then echo "not gofmt'ed:"; echo "$$unformatted"; exit 1; fi
+	$(GO) vet $(PKGS)
+	$(STATICCHECK) $(PKGS)
+
+layers: ## imports point down: fails on one that does not
+	$(GO) run ./internal/layers
+
+build: ## bin/genesis, static
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/genesis ./cmd/genesis
+
+bench: ## benchmarks; those that compare print ratios
+	$(GO) test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) -timeout 30m $(PKGS)
+
+fuzz: ## every fuzzer for FUZZTIME (20s) each
+	@set -e; for pkg in $$($(GO) list $(PKGS)); do \
+		for target in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
+			echo "== $$pkg $$target"; \
+			$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$pkg; \
+		done; \
+	done
+
+clean: ## remove what make built
+	rm -rf bin
