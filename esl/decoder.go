@@ -1,0 +1,235 @@
+package esl
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+)
+
+// Decoder reads what FreeSWITCH sends. It is pure: an io.Reader in, frames out,
+// no goroutine, no timeout. It is not safe for concurrent use.
+//
+// There is one buffer. It starts small, so that ten thousand quiet connections
+// cost little, and grows while reads fill it, so that a busy stream is read in
+// large pieces; frames are cut from it without being copied.
+type Decoder struct {
+	r      io.Reader
+	limits Limits
+	buf    []byte
+	from   int // first byte not yet given out
+	to     int // end of what was read
+
+	searched int // bytes of the next header block known not to end it
+}
+
+const (
+	smallBuffer = 4 << 10
+	largeBuffer = 256 << 10
+	hugeBuffer  = 1 << 20 // beyond this, memory is given back after the frame
+)
+
+// NewDecoder returns a decoder that reads from r. Zero limits mean the defaults.
+func NewDecoder(r io.Reader, limits Limits) *Decoder {
+	return &Decoder{r: r, limits: limits.withDefaults()}
+}
+
+// Next returns the next frame, which is valid until the next call. At the end of
+// the input it returns io.EOF, within a frame io.ErrUnexpectedEOF. ErrFrameTooLarge
+// and ErrProtocol are final: the place where the next frame starts is unknown.
+func (d *Decoder) Next() (Frame, error) {
+	for {
+		frame, ok, err := d.cut()
+		if ok || err != nil {
+			return frame, err
+		}
+		if err := d.fill(); err != nil {
+			if err == io.EOF && d.to > d.from {
+				err = io.ErrUnexpectedEOF
+			}
+			return Frame{}, err
+		}
+	}
+}
+
+// fill reads once from the input.
+func (d *Decoder) fill() error {
+	d.makeRoom()
+	n, err := d.r.Read(d.buf[d.to:])
+	d.to += n
+	if n > 0 {
+		return nil // an error will come again
+	}
+	if err == nil {
+		err = io.ErrNoProgress
+	}
+	return err
+}
+
+// makeRoom moves what is left to the front and sees that there is space to read
+// into. The buffer only grows when bytes that arrived fill it, never because a
+// peer announces much.
+func (d *Decoder) makeRoom() {
+	held := d.to - d.from
+	switch {
+	case d.buf == nil:
+		d.buf = make([]byte, smallBuffer)
+	case held > len(d.buf)/2, d.to == len(d.buf) && len(d.buf) < largeBuffer:
+		grown := make([]byte, 2*len(d.buf))
+		d.to = copy(grown, d.buf[d.from:d.to])
+		d.from, d.buf = 0, grown
+	case len(d.buf) > hugeBuffer && held < largeBuffer:
+		shrunk := make([]byte, largeBuffer*2)
+		d.to = copy(shrunk, d.buf[d.from:d.to])
+		d.from, d.buf = 0, shrunk
+	case d.from > 0:
+		d.to = copy(d.buf, d.buf[d.from:d.to])
+		d.from = 0
+	}
+}
+
+// cut takes the next whole frame from the buffer; ok is false when more must be
+// read first.
+func (d *Decoder) cut() (frame Frame, ok bool, err error) {
+	// An empty line before a header block says nothing.
+	for d.from < d.to && (d.buf[d.from] == '\n' || d.buf[d.from] == '\r') {
+		d.from++
+	}
+	held := d.buf[d.from:d.to]
+	head, ok, err := d.head(held)
+	if !ok || err != nil {
+		return Frame{}, false, err
+	}
+	if len(held) < head.size+head.length {
+		return Frame{}, false, nil
+	}
+	frame = Frame{Type: head.kind, Raw: held[: head.size+head.length : head.size+head.length], body: head.size}
+	d.from += head.size + head.length
+	return frame, true, nil
+}
+
+// frameHead is what must be known of a header block to cut a frame.
+type frameHead struct {
+	kind   FrameType
+	size   int // bytes of the block, with the empty line
+	length int // bytes of the body
+}
+
+var (
+	eventLength = []byte("Content-Length: ")
+	eventType   = []byte("\nContent-Type: text/event-")
+	eventKinds  = [...]struct {
+		ending []byte
+		kind   FrameType
+	}{
+		{[]byte("plain\n\n"), FrameEventPlain},
+		{[]byte("json\n\n"), FrameEventJSON},
+		{[]byte("xml\n\n"), FrameEventXML},
+	}
+)
+
+// head reads a header block. Nearly all frames of a busy connection are events
+// with the same two headers, which are recognised as they stand.
+func (d *Decoder) head(held []byte) (frameHead, bool, error) {
+	rest, ok := bytes.CutPrefix(held, eventLength)
+	if !ok {
+		return d.anyHead(held)
+	}
+	n, digits := leadingNumber(rest)
+	if rest, ok = bytes.CutPrefix(rest[digits:], eventType); !ok || digits == 0 {
+		return d.anyHead(held)
+	}
+	for i := range eventKinds {
+		if bytes.HasPrefix(rest, eventKinds[i].ending) {
+			size := len(eventLength) + digits + len(eventType) + len(eventKinds[i].ending)
+			return frameHead{eventKinds[i].kind, size, n}, true, d.checkBody(int64(n))
+		}
+	}
+	return d.anyHead(held)
+}
+
+// leadingNumber reads up to nine decimal digits.
+func leadingNumber(b []byte) (n, digits int) {
+	for digits < len(b) && digits < 9 && '0' <= b[digits] && b[digits] <= '9' {
+		n = n*10 + int(b[digits]-'0')
+		digits++
+	}
+	return n, digits
+}
+
+func (d *Decoder) checkBody(n int64) error {
+	if n > int64(d.limits.Body) {
+		return fmt.Errorf("%w: a body of %d bytes, %d allowed", ErrFrameTooLarge, n, d.limits.Body)
+	}
+	return nil
+}
+
+// anyHead reads a header block of any kind. What was searched in vain for its end
+// is not searched again when more has come.
+func (d *Decoder) anyHead(held []byte) (head frameHead, ok bool, err error) {
+	head.size = blockEnd(held, d.searched)
+	if head.size < 0 || head.size > d.limits.Header {
+		d.searched = max(0, len(held)-len("\n\r"))
+		if len(held) > d.limits.Header {
+			err = fmt.Errorf("%w: a header block of more than %d bytes", ErrFrameTooLarge, d.limits.Header)
+		}
+		return frameHead{}, false, err
+	}
+	d.searched = 0
+	for line := range bytes.Lines(held[:head.size]) {
+		if err := d.headLine(&head, bytes.TrimRight(line, "\r\n")); err != nil {
+			return frameHead{}, false, err
+		}
+	}
+	return head, true, nil
+}
+
+// blockEnd returns where the header block that starts held ends, behind its empty
+// line, or -1. The search starts at from.
+func blockEnd(held []byte, from int) int {
+	for at := from; ; {
+		i := bytes.IndexByte(held[at:], '\n')
+		if i < 0 {
+			return -1
+		}
+		at += i + 1
+		rest := held[at:]
+		if len(rest) > 0 && rest[0] == '\n' {
+			return at + 1
+		}
+		if len(rest) > 1 && rest[0] == '\r' && rest[1] == '\n' {
+			return at + 2
+		}
+	}
+}
+
+var (
+	contentPrefix = []byte("Content-")
+	replyText     = []byte("Reply-Text:")
+)
+
+// headLine takes from one line what cutting the frame needs.
+func (d *Decoder) headLine(head *frameHead, line []byte) error {
+	if len(line) < len(contentPrefix) || !bytes.EqualFold(line[:len(contentPrefix)], contentPrefix) {
+		// A reply without a Content-Type is still a reply.
+		if head.kind == FrameUnknown && bytes.HasPrefix(line, replyText) {
+			head.kind = FrameCommandReply
+		}
+		return nil
+	}
+	name, value, _ := strings.Cut(string(line), ":")
+	value = strings.TrimSpace(value)
+	switch {
+	case strings.EqualFold(name, "Content-Type"):
+		head.kind = frameTypes[value]
+	case strings.EqualFold(name, "Content-Length"):
+		n, err := strconv.ParseInt(value, 10, 64)
+		if err != nil || n < 0 {
+			return fmt.Errorf("%w: Content-Length %q", ErrProtocol, clip([]byte(value)))
+		}
+		head.length = int(n)
+		return d.checkBody(n)
+	}
+	return nil
+}

@@ -1,0 +1,172 @@
+package esl
+
+import (
+	"bytes"
+	"fmt"
+	"iter"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Event is what FreeSWITCH tells about something that happened. It is immutable,
+// safe for concurrent use, and stays valid for as long as it is kept.
+//
+// Header names are looked up without regard to ASCII case and the first match
+// wins, as in FreeSWITCH. Values are decoded when asked for. A string returned by
+// an Event may share the event's memory: to keep one value of many events, keep
+// strings.Clone of it.
+type Event struct {
+	block
+	id uint8 // index into eventNames, 0 for a name that is not there
+}
+
+// ParseEvent decodes an event from the body of a text/event-plain,
+// text/event-json or text/event-xml frame, and copies it. The error is
+// ErrProtocol when body is not of that format at all.
+func ParseEvent(format Format, body []byte) (*Event, error) {
+	switch format {
+	case JSON:
+		if !bytes.HasPrefix(bytes.TrimLeft(body, " \r\n\t"), []byte("{")) {
+			return nil, fmt.Errorf("%w: a JSON event that starts with %q", ErrProtocol, clip(body))
+		}
+		return newEvent(body, jsonObject), nil
+	case XML:
+		if !bytes.Contains(body, []byte("<headers>")) {
+			return nil, fmt.Errorf("%w: an XML event without headers: %q", ErrProtocol, clip(body))
+		}
+		return newEvent(body, xmlElements), nil
+	default:
+		return newEvent(body, plainEncoded), nil
+	}
+}
+
+// clip cuts what is quoted in an error.
+func clip(b []byte) []byte { return b[:min(len(b), 40)] }
+
+func newEvent(text []byte, kind dialect) *Event {
+	e := new(Event)
+	e.init(text, kind)
+	e.id = e.identify()
+	return e
+}
+
+// identify finds the event's name without making the index where the name stands
+// first, as it does in all events but those from sendevent.
+func (e *Event) identify() uint8 {
+	text := e.text()
+	switch e.kind {
+	case plainEncoded:
+		if rest, ok := bytes.CutPrefix(text, []byte("Event-Name: ")); ok {
+			if i := bytes.IndexByte(rest, '\n'); i >= 0 {
+				return eventIDs[string(rest[:i])]
+			}
+		}
+	case jsonObject:
+		if rest, ok := bytes.CutPrefix(text, []byte(`{"Event-Name":"`)); ok {
+			if i := bytes.IndexByte(rest, '"'); i >= 0 {
+				return eventIDs[string(rest[:i])]
+			}
+		}
+	}
+	return eventIDs[e.Get("Event-Name")]
+}
+
+// Name returns the Event-Name, such as CHANNEL_ANSWER. A log line is called LOG
+// (its headers are Log-Level, Text-Channel, Log-File, Log-Func, Log-Line and
+// User-Data, its body the line), a notice that the connection or the call ends
+// SERVER_DISCONNECTED (headers Content-Disposition, Linger-Time, …).
+func (e *Event) Name() string {
+	if e.id != 0 {
+		return eventNames[e.id]
+	}
+	return e.Get("Event-Name")
+}
+
+// Subclass returns the Event-Subclass of a CUSTOM event, such as sofia::register.
+func (e *Event) Subclass() string { return e.Get("Event-Subclass") }
+
+// UUID returns the Unique-ID: the channel that the event is about, or "".
+func (e *Event) UUID() string { return e.Get("Unique-ID") }
+
+// Get returns the decoded value of the first header called name, or "". A header
+// with several values reads ARRAY::one|:two, as FreeSWITCH writes it.
+func (e *Event) Get(name string) string {
+	value, _ := e.lookup(name)
+	return value
+}
+
+// Lookup is Get that tells a missing header from an empty one.
+func (e *Event) Lookup(name string) (value string, ok bool) { return e.lookup(name) }
+
+// Values returns the values of all headers called name, arrays taken apart.
+func (e *Event) Values(name string) []string { return e.values(name) }
+
+// Variable returns the channel variable called name: the header variable_NAME.
+func (e *Event) Variable(name string) string { return e.Get("variable_" + name) }
+
+// Len returns the number of headers.
+func (e *Event) Len() int { return len(e.index()) }
+
+// Headers yields the headers in the order of the wire, values decoded.
+func (e *Event) Headers() iter.Seq2[string, string] { return e.headers }
+
+func (b *block) headers(yield func(name, value string) bool) {
+	for i := range b.index() {
+		if name := b.name(i); name != "" && !yield(name, b.value(i)) {
+			return
+		}
+	}
+}
+
+// Body returns the body, or "". It is not decoded except from the format's own
+// escapes.
+func (e *Event) Body() string {
+	e.index()
+	switch e.kind {
+	case jsonObject:
+		if e.end < e.size {
+			return e.jsonString(int(e.end))
+		}
+		return ""
+	case xmlElements:
+		return e.xmlBody()
+	}
+	rest := e.string(int(e.end), int(e.size))
+	if cut, ok := strings.CutPrefix(rest, "\r\n"); ok {
+		return cut
+	}
+	return strings.TrimPrefix(rest, "\n")
+}
+
+// Sequence returns the Event-Sequence, which counts the events of a FreeSWITCH
+// core as they are created; 0 when there is none.
+func (e *Event) Sequence() uint64 {
+	n, _ := strconv.ParseUint(e.Get("Event-Sequence"), 10, 64)
+	return n
+}
+
+// Timestamp returns when FreeSWITCH created the event, to the microsecond; the
+// zero time when the event does not say.
+func (e *Event) Timestamp() time.Time {
+	us, err := strconv.ParseInt(e.Get("Event-Date-Timestamp"), 10, 64)
+	if err != nil || us <= 0 {
+		return time.Time{}
+	}
+	return time.UnixMicro(us)
+}
+
+// Size returns how many bytes of memory the event's text and index take.
+func (e *Event) Size() int { return cap(e.buf) }
+
+// String returns the event's name and channel, for logs.
+func (e *Event) String() string {
+	name := e.Name()
+	if sub := e.Subclass(); sub != "" {
+		name += " " + sub
+	}
+	if uuid := e.UUID(); uuid != "" {
+		name += " " + uuid
+	}
+	return name
+}

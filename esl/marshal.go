@@ -1,0 +1,115 @@
+package esl
+
+import (
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+// MarshalJSON writes the event in FreeSWITCH's own shape: one object, header
+// names as keys in the order of the wire, an array where a header has several
+// values, the body under _body. A header that comes twice is written twice, as
+// FreeSWITCH does. Bytes that are not UTF-8 become U+FFFD.
+func (e *Event) MarshalJSON() ([]byte, error) {
+	return e.AppendJSON(make([]byte, 0, int(e.size)*5/4+64)), nil
+}
+
+// AppendJSON appends what MarshalJSON returns to dst.
+func (e *Event) AppendJSON(dst []byte) []byte {
+	dst = append(dst, '{')
+	open := len(dst)
+	for i := range e.index() {
+		name := e.name(i)
+		if name == "" {
+			continue
+		}
+		if len(dst) > open {
+			dst = append(dst, ',')
+		}
+		dst = appendJSONText(dst, name)
+		dst = append(dst, ':')
+		dst = appendJSONValue(dst, e.value(i))
+	}
+	if body := e.Body(); body != "" {
+		if len(dst) > open {
+			dst = append(dst, ',')
+		}
+		dst = append(dst, `"`+bodyKey+`":`...)
+		dst = appendJSONText(dst, body)
+	}
+	return append(dst, '}')
+}
+
+func appendJSONValue(dst []byte, value string) []byte {
+	list, ok := strings.CutPrefix(value, arrayPrefix)
+	if !ok {
+		return appendJSONText(dst, value)
+	}
+	dst = append(dst, '[')
+	for i, one := range strings.Split(list, arraySeparator) {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = appendJSONText(dst, one)
+	}
+	return append(dst, ']')
+}
+
+// appendJSONText quotes s. encoding/json would do, but for the allocations.
+func appendJSONText(dst []byte, s string) []byte {
+	dst = append(dst, '"')
+	from := 0
+	for i := 0; i < len(s); {
+		c := s[i]
+		if c >= utf8.RuneSelf {
+			r, size := utf8.DecodeRuneInString(s[i:])
+			if r == utf8.RuneError && size == 1 {
+				dst = append(append(dst, s[from:i]...), "\ufffd"...)
+				from = i + 1
+			}
+			i += size
+			continue
+		}
+		if c >= 0x20 && c != '"' && c != '\\' {
+			i++
+			continue
+		}
+		dst = append(dst, s[from:i]...)
+		dst = appendJSONEscape(dst, c)
+		i++
+		from = i
+	}
+	return append(append(dst, s[from:]...), '"')
+}
+
+func appendJSONEscape(dst []byte, c byte) []byte {
+	switch c {
+	case '"', '\\':
+		return append(dst, '\\', c)
+	case '\n':
+		return append(dst, '\\', 'n')
+	case '\r':
+		return append(dst, '\\', 'r')
+	case '\t':
+		return append(dst, '\\', 't')
+	}
+	dst = append(dst, '\\', 'u', '0', '0', '0'+c>>4)
+	return append(dst, strconv.FormatUint(uint64(c&0xf), 16)...)
+}
+
+// NewEvent makes an event of headers and a body, for simulators and tests. Header
+// names are taken as they are: a name with a line break or a ": " in it does not
+// survive.
+func NewEvent(headers []Header, body string) *Event {
+	size := 1 + len(body)
+	for _, h := range headers {
+		size += len(h.Name) + len(": \n") + len(h.Value)*5/4
+	}
+	text := make([]byte, 0, size)
+	for _, h := range headers {
+		text = append(append(text, h.Name...), ": "...)
+		text = append(AppendURLEncoded(text, h.Value), '\n')
+	}
+	text = append(append(text, '\n'), body...)
+	return newEvent(text, plainEncoded)
+}

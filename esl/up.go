@@ -1,0 +1,26 @@
+package esl
+
+import "time"
+
+// Up tells an application that its Client is connected and subscribed, and what
+// may have happened unseen since it last was.
+type Up struct {
+	// First is true for the first connection of a Client; nothing was missed then.
+	First bool
+	// Restarted is true when the Core-UUID has changed: FreeSWITCH was restarted and
+	// every channel known before is gone.
+	Restarted bool
+	// Down is how long the Client was without a connection; zero when First.
+	Down time.Duration
+	// MissedAtMost bounds the number of events that FreeSWITCH created meanwhile,
+	// whether the Client subscribes to them or not, by the difference of
+	// Event-Sequence. After a restart it counts the events of the new core only.
+	MissedAtMost uint64
+	// MissedUnknown is true when FreeSWITCH did not tell its sequence, because the
+	// user may not run bgapi. MissedAtMost is zero then.
+	MissedUnknown bool
+	// CoreUUID is FreeSWITCH's Core-UUID, empty when it did not tell.
+	CoreUUID string
+	// Remote is FreeSWITCH's host:port.
+	Remote string
+}
