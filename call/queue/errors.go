@@ -1,0 +1,52 @@
+package queue
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+var (
+	// ErrTimeout is the cause of a wait that took longer than the Timeout option allows.
+	ErrTimeout = errors.New("no slot became free in time")
+	// ErrLost says that a slot is no longer ours although it was not released: its owner could not renew it,
+	// and somebody else may hold it from now on.
+	ErrLost = errors.New("the slot was lost")
+	// ErrReleased is what Slot.Err reports after Release.
+	ErrReleased = errors.New("the slot was released")
+	// ErrUnavailable says that the backend could not be reached. Nothing is known about the place; asking
+	// again later is safe.
+	ErrUnavailable = errors.New("the queue's backend cannot be reached")
+	// ErrClosed is returned after Queues.Close.
+	ErrClosed = errors.New("the queues are closed")
+	// ErrLeft is returned by a Ticket that was given up by Leave.
+	ErrLeft = errors.New("the place was given up")
+)
+
+// WaitError says why a wait ended without a slot. errors.Is finds in it the cause (ErrTimeout, the
+// context.Cause of the caller's context, so a hangup's own error, ErrClosed, ErrLeft) and, when the backend
+// was out of reach at that moment, ErrUnavailable too.
+type WaitError struct {
+	Queue  string
+	Waited time.Duration
+	Cause  error
+	// Backend is what the last attempt to reach the backend failed with; nil while it answered.
+	Backend error
+}
+
+// Error tells the queue, the time waited and the cause.
+func (e *WaitError) Error() string {
+	text := fmt.Sprintf("queue %q: no slot after %s: %v", e.Queue, e.Waited.Round(time.Millisecond), e.Cause)
+	if e.Backend != nil && !errors.Is(e.Cause, e.Backend) {
+		text += fmt.Sprintf(" (%v)", e.Backend)
+	}
+	return text
+}
+
+// Unwrap returns the cause and the backend's error.
+func (e *WaitError) Unwrap() []error {
+	if e.Backend == nil {
+		return []error{e.Cause}
+	}
+	return []error{e.Cause, e.Backend}
+}

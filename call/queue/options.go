@@ -1,0 +1,49 @@
+package queue
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// MaxPriority is the largest priority; the smallest is its negative.
+const MaxPriority = 9999
+
+// Option changes one wait.
+type Option func(*options)
+
+type options struct {
+	limit    int
+	priority int
+	timeout  time.Duration
+}
+
+// Limit sets how many slots the queue has, at least 1. Without it Config.Limit holds. A queue has one limit:
+// the one given last, by any caller of this process, is used from then on. Processes that share a queue must
+// agree on it.
+func Limit(n int) Option { return func(o *options) { o.limit = n } }
+
+// Priority lets a caller pass all those of a lower priority. The default is 0, negative ones wait longer;
+// within ±MaxPriority. Callers of one priority are served in the order of their coming.
+func Priority(p int) Option { return func(o *options) { o.priority = p } }
+
+// Timeout ends the wait with ErrTimeout after d. Zero, the default, waits as long as the context allows.
+func Timeout(d time.Duration) Option { return func(o *options) { o.timeout = d } }
+
+func (q *Queues) options(queue string, opts []Option) (options, error) {
+	o := options{}
+	for _, opt := range opts {
+		opt(&o)
+	}
+	switch {
+	case queue == "":
+		return o, errors.New("queue: a queue needs a name")
+	case o.limit < 0:
+		return o, fmt.Errorf("queue %q: a limit of %d slots", queue, o.limit)
+	case o.priority > MaxPriority || o.priority < -MaxPriority:
+		return o, fmt.Errorf("queue %q: priority %d is beyond ±%d", queue, o.priority, MaxPriority)
+	case o.timeout < 0:
+		return o, fmt.Errorf("queue %q: a timeout of %s", queue, o.timeout)
+	}
+	return o, nil
+}

@@ -1,0 +1,182 @@
+package queue
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/trace"
+)
+
+// Config configures Queues. The zero value is usable: queues in memory with one slot each.
+type Config struct {
+	// Backend keeps the queues; nil keeps them in the memory of this process.
+	Backend Backend
+	// Limit is how many slots a queue has for which no Limit option was given. Zero means 1.
+	Limit int
+	// Patience is how long entering a queue goes on trying when the backend cannot be reached, before it fails
+	// with ErrUnavailable; the caller's context and Timeout may end it earlier. Zero means 5 seconds. Those who
+	// already wait are not given up: they keep their place and take it up again when the backend is back.
+	Patience time.Duration
+	// QueueLabels bounds how many different queue names appear in metrics; those beyond are counted as
+	// `other`. Zero means 100.
+	QueueLabels int
+	// MeterProvider and TracerProvider receive metrics and spans; nil records nothing.
+	MeterProvider  metric.MeterProvider
+	TracerProvider trace.TracerProvider
+	// Logger is told when a backend is lost and found again, and when a slot is lost; nil discards.
+	Logger *slog.Logger
+}
+
+// Queues gives access to the queues of one backend. It is safe for concurrent use. While nobody of this process
+// waits or holds a slot, it has no goroutine and no connection of its own.
+type Queues struct {
+	backend  Backend
+	limit    int
+	patience time.Duration
+	tel      *telemetry
+	log      *slog.Logger
+
+	mu     sync.Mutex
+	closed bool
+	shares map[string]*share
+}
+
+// New checks the configuration and returns Queues; it connects to nothing.
+func New(cfg Config) (*Queues, error) {
+	if cfg.Limit < 0 || cfg.Patience < 0 || cfg.QueueLabels < 0 {
+		return nil, errors.New("queue: Limit, Patience and QueueLabels must not be negative")
+	}
+	if cfg.Backend == nil {
+		cfg.Backend = NewMemory()
+	}
+	if cfg.Limit == 0 {
+		cfg.Limit = 1
+	}
+	if cfg.Patience == 0 {
+		cfg.Patience = 5 * time.Second
+	}
+	if cfg.QueueLabels == 0 {
+		cfg.QueueLabels = 100
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	tel, err := newTelemetry(cfg.MeterProvider, cfg.TracerProvider, cfg.QueueLabels)
+	if err != nil {
+		return nil, fmt.Errorf("queue: %w", err)
+	}
+	return &Queues{
+		backend: cfg.Backend, limit: cfg.Limit, patience: cfg.Patience, tel: tel, log: cfg.Logger,
+		shares: make(map[string]*share),
+	}, nil
+}
+
+// Acquire waits for a slot in queue. It fails with a *WaitError when the wait ends first: by ctx, whose
+// context.Cause is then found in the error (a call that hangs up, for example), or by the Timeout option. The
+// place is given up before it returns such an error, as far as the backend can be told.
+//
+// The slot outlives ctx: it is held until Release, or until it is lost.
+func (q *Queues) Acquire(ctx context.Context, queue string, opts ...Option) (*Slot, error) {
+	ticket, err := q.Join(ctx, queue, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return ticket.Wait(ctx)
+}
+
+// Join takes a place in queue and returns as soon as the backend has confirmed it, without waiting for the
+// turn: use the Ticket to tell the caller their position and to wait. ctx governs the whole wait, not only this
+// call: when it ends before the slot was claimed by Ticket.Wait, the place is given up. Errors are those of
+// Acquire; an unreachable backend is ErrUnavailable, after Config.Patience at most.
+func (q *Queues) Join(ctx context.Context, queue string, opts ...Option) (*Ticket, error) {
+	o, err := q.options(queue, opts)
+	if err != nil {
+		return nil, err
+	}
+	ctx, span := q.tel.start(ctx, queue)
+	e := &entry{
+		id: rand.Text(), queue: queue, priority: o.priority, joined: time.Now(), phase: joining, due: true,
+		entered: make(chan struct{}), turn: make(chan struct{}), gone: make(chan struct{}),
+		left: make(chan struct{}), moved: make(chan struct{}), tel: q.tel, span: span,
+	}
+	q.tel.item(span, e.id)
+	if err := q.add(e, o.limit); err != nil {
+		return nil, e.fail(err, nil)
+	}
+	t := newTicket(ctx, e, o.timeout)
+	if err := t.enter(ctx, q.patience); err != nil {
+		return nil, err
+	}
+	return t, nil
+}
+
+// add gives the entry to the share of its queue, which is started when there is none.
+func (q *Queues) add(e *entry, limit int) error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.closed {
+		return ErrClosed
+	}
+	s := q.shares[e.queue]
+	if s == nil {
+		s = newShare(q, e.queue)
+		q.shares[e.queue] = s
+		go s.run()
+	}
+	e.share = s
+	s.add(e, limit)
+	return nil
+}
+
+// retire forgets a share that has nothing left to do; it reports whether that is so.
+func (q *Queues) retire(s *share) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if !s.idle() {
+		return false
+	}
+	delete(q.shares, s.name)
+	close(s.done)
+	return true
+}
+
+// Close refuses new callers and ends all waits with ErrClosed, then waits until the slots of this process are
+// released. When ctx ends before, it takes them away: their Done is closed with ErrClosed. It returns when the
+// backend knows, or has not answered for its own time-out, with ctx's cause if slots had to be taken away.
+func (q *Queues) Close(ctx context.Context) error {
+	q.mu.Lock()
+	q.closed = true
+	shares := make([]*share, 0, len(q.shares))
+	for _, s := range q.shares {
+		shares = append(shares, s)
+	}
+	q.mu.Unlock()
+
+	for _, s := range shares {
+		s.close(false)
+	}
+	var err error
+	for _, s := range shares {
+		select {
+		case <-s.done:
+		case <-ctx.Done():
+			err = context.Cause(ctx)
+		}
+	}
+	if err == nil {
+		return nil
+	}
+	for _, s := range shares {
+		s.close(true)
+	}
+	for _, s := range shares {
+		<-s.done
+	}
+	return err
+}

@@ -1,0 +1,129 @@
+package queue
+
+import (
+	"context"
+	"iter"
+	"time"
+)
+
+// Position is where a waiting caller stands. The zero value is that of one who does not wait any more.
+type Position struct {
+	// Place counts from 1: the next to be served.
+	Place int
+	// Of is how many wait in this queue, in all processes.
+	Of int
+	// Wait is how long it will probably take, from the time slots were held until now. Zero when no slot has
+	// been given back yet, so that nothing is known.
+	Wait time.Duration
+}
+
+// Ticket is a place in a queue. It is safe for concurrent use.
+type Ticket struct {
+	e     *entry
+	stop  func() bool // ends the watch over Join's context
+	timer *time.Timer
+}
+
+// newTicket starts what may end the wait: Join's context and the time-out.
+func newTicket(ctx context.Context, e *entry, timeout time.Duration) *Ticket {
+	t := &Ticket{e: e}
+	t.stop = context.AfterFunc(ctx, func() { e.share.abandon(e, context.Cause(ctx)) })
+	if timeout > 0 {
+		t.timer = time.AfterFunc(timeout, func() { e.share.abandon(e, ErrTimeout) })
+	}
+	return t
+}
+
+// enter waits until the backend has confirmed the place.
+func (t *Ticket) enter(ctx context.Context, patience time.Duration) error {
+	limit := time.NewTimer(patience)
+	defer limit.Stop()
+	select {
+	case <-t.e.entered:
+	case <-ctx.Done():
+		t.e.share.abandon(t.e, context.Cause(ctx))
+	case <-limit.C:
+		t.e.share.abandonJoining(t.e)
+		<-t.e.entered
+	}
+	if err := t.e.share.failure(t.e); err != nil {
+		t.quit()
+		return err
+	}
+	return nil
+}
+
+// quit stops what may end the wait.
+func (t *Ticket) quit() {
+	t.stop()
+	if t.timer != nil {
+		t.timer.Stop()
+	}
+}
+
+// ID identifies the place, and later the slot, among all processes; spans carry it as queue.item_id.
+func (t *Ticket) ID() string { return t.e.id }
+
+// Position is the present position; its Place is 0 once the wait is over.
+func (t *Ticket) Position() Position {
+	pos, _ := t.e.share.position(t.e)
+	return pos
+}
+
+// Positions yields the position now and each time it has changed, until the wait is over or ctx ends. A reader
+// that is slower than the queue misses steps in between, never the latest one.
+func (t *Ticket) Positions(ctx context.Context) iter.Seq[Position] {
+	return func(yield func(Position) bool) {
+		last := Position{}
+		for {
+			pos, moved := t.e.share.position(t.e)
+			if pos.Place > 0 && pos != last {
+				if last = pos; !yield(pos) {
+					return
+				}
+				continue
+			}
+			select {
+			case <-moved:
+			case <-t.e.turn:
+				return
+			case <-ctx.Done():
+				return
+			}
+		}
+	}
+}
+
+// Done is closed when the wait is over, one way or the other: stop the music and call Wait.
+func (t *Ticket) Done() <-chan struct{} { return t.e.turn }
+
+// Wait waits for the slot and claims it; further calls return the same slot. It fails with a *WaitError as
+// Acquire does. When ctx ends, the place is given up, as with Join's context; once the slot was claimed, neither
+// matters any more.
+func (t *Ticket) Wait(ctx context.Context) (*Slot, error) {
+	select {
+	case <-t.e.turn:
+	default:
+		select {
+		case <-t.e.turn:
+		case <-ctx.Done():
+			t.e.share.abandon(t.e, context.Cause(ctx))
+		}
+	}
+	t.quit()
+	if err := t.e.share.claim(t.e); err != nil {
+		return nil, err
+	}
+	return &Slot{e: t.e}, nil
+}
+
+// Leave gives the place up; Wait then fails with ErrLeft. It does nothing once the slot was claimed. It waits
+// until the backend knows, as long as ctx allows, and returns ctx's cause or ErrUnavailable otherwise; the
+// backend then learns of it later, at the latest by the end of the lease.
+func (t *Ticket) Leave(ctx context.Context) error {
+	t.quit()
+	if !t.e.share.abandon(t.e, ErrLeft) {
+		return nil
+	}
+	return t.e.share.gone(ctx, t.e)
+}
