@@ -25,6 +25,9 @@ var (
 	// ErrInjection says that a command held a line break or more than one message.
 	// Nothing was written.
 	ErrInjection = errors.New("esl: command is not exactly one message")
+	// ErrIdle says that nothing came for longer than the connection's IdleTimeout: it
+	// is half-open, or FreeSWITCH hangs.
+	ErrIdle = errors.New("esl: connection idle for too long")
 	// ErrSlowConsumer says that events came faster than they were taken and the
 	// queue overflowed on a connection that does not stop reading.
 	ErrSlowConsumer = errors.New("esl: event queue overflow")

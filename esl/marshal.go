@@ -1,10 +1,6 @@
 package esl
 
-import (
-	"strconv"
-	"strings"
-	"unicode/utf8"
-)
+import "strings"
 
 // MarshalJSON writes the event in FreeSWITCH's own shape: one object, header
 // names as keys in the order of the wire, an array where a header has several
@@ -55,46 +51,9 @@ func appendJSONValue(dst []byte, value string) []byte {
 	return append(dst, ']')
 }
 
-// appendJSONText quotes s. encoding/json would do, but for the allocations.
+// appendJSONText quotes s for readers that insist on UTF-8.
 func appendJSONText(dst []byte, s string) []byte {
-	dst = append(dst, '"')
-	from := 0
-	for i := 0; i < len(s); {
-		c := s[i]
-		if c >= utf8.RuneSelf {
-			r, size := utf8.DecodeRuneInString(s[i:])
-			if r == utf8.RuneError && size == 1 {
-				dst = append(append(dst, s[from:i]...), "\ufffd"...)
-				from = i + 1
-			}
-			i += size
-			continue
-		}
-		if c >= 0x20 && c != '"' && c != '\\' {
-			i++
-			continue
-		}
-		dst = append(dst, s[from:i]...)
-		dst = appendJSONEscape(dst, c)
-		i++
-		from = i
-	}
-	return append(append(dst, s[from:]...), '"')
-}
-
-func appendJSONEscape(dst []byte, c byte) []byte {
-	switch c {
-	case '"', '\\':
-		return append(dst, '\\', c)
-	case '\n':
-		return append(dst, '\\', 'n')
-	case '\r':
-		return append(dst, '\\', 'r')
-	case '\t':
-		return append(dst, '\\', 't')
-	}
-	dst = append(dst, '\\', 'u', '0', '0', '0'+c>>4)
-	return append(dst, strconv.FormatUint(uint64(c&0xf), 16)...)
+	return appendJSONString(dst, strings.ToValidUTF8(s, "\ufffd"))
 }
 
 // NewEvent makes an event of headers and a body, for simulators and tests. Header

@@ -1,0 +1,143 @@
+package esl
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// jobTable knows the background jobs whose end somebody awaits. It is guarded by
+// the connection's mutex.
+type jobTable struct {
+	waiting map[string]chan answer
+	format  Format // of the last event command
+	ours    bool   // BACKGROUND_JOB is subscribed to for BgAPI
+	apps    bool   // the application subscribed to BACKGROUND_JOB itself
+}
+
+// watch looks at a message on its way out for what it means to BACKGROUND_JOB: the
+// format that is in force, and whether the application wants these events.
+func (t *jobTable) watch(message []byte) {
+	if !bytes.HasPrefix(message, []byte("event")) {
+		if bytes.HasPrefix(message, []byte("noevents")) {
+			t.ours, t.apps = false, false
+		}
+		return
+	}
+	words := eventWords(message)
+	if len(words) == 0 {
+		return
+	}
+	if format, err := ParseFormat(words[0]); err == nil {
+		t.format = format
+		words = words[1:]
+	}
+	if slices.Contains(words, "ALL") || slices.Contains(words, "BACKGROUND_JOB") {
+		t.ours, t.apps = true, true
+	}
+}
+
+func (t *jobTable) drain() map[string]chan answer {
+	left := t.waiting
+	t.waiting = nil
+	return left
+}
+
+// BgAPI runs an api command in the background and waits for its output, while the
+// connection goes on with other work. It chooses the Job-UUID itself, so that the
+// result cannot be missed, and subscribes to BACKGROUND_JOB at first use; events of
+// that name then reach the application only if it subscribed to them too.
+//
+// Errors are those of API; ErrDisconnected when the connection ends before the
+// job does. When ctx ends first the job goes on in FreeSWITCH. A filter set on this
+// connection can keep the result away: use a Client, which has a connection of its
+// own for commands.
+func (c *Conn) BgAPI(ctx context.Context, cmd string) (string, error) {
+	if err := checkText("command", cmd); err != nil {
+		return "", err
+	}
+	if err := c.subscribeJobs(ctx); err != nil {
+		return "", err
+	}
+	event, err := c.job(ctx, cmd)
+	if err != nil {
+		return "", err
+	}
+	output := event.Body()
+	if strings.HasPrefix(output, "-ERR") || strings.HasPrefix(output, "-USAGE") {
+		text := strings.TrimSpace(strings.TrimPrefix(output, "-ERR"))
+		return output, &ReplyError{Command: commandLabel([]byte("bgapi " + cmd)), Text: text}
+	}
+	return output, nil
+}
+
+// subscribeJobs sees that BACKGROUND_JOB events come.
+func (c *Conn) subscribeJobs(ctx context.Context) error {
+	c.mu.Lock()
+	ours, apps, format := c.jobs.ours, c.jobs.apps, c.jobs.format
+	c.mu.Unlock()
+	if ours {
+		return nil
+	}
+	_, err := c.Send(ctx, Line("event "+format.String()+" BACKGROUND_JOB"))
+	c.mu.Lock()
+	c.jobs.ours, c.jobs.apps = err == nil, apps
+	c.mu.Unlock()
+	return err
+}
+
+// job runs cmd in the background and returns its BACKGROUND_JOB event.
+func (c *Conn) job(ctx context.Context, cmd string) (*Event, error) {
+	id, done := NewUUID(), make(chan answer, 1)
+	c.mu.Lock()
+	if c.jobs.waiting == nil {
+		c.jobs.waiting = make(map[string]chan answer)
+	}
+	c.jobs.waiting[id] = done
+	c.mu.Unlock()
+	defer func() {
+		c.mu.Lock()
+		delete(c.jobs.waiting, id)
+		c.mu.Unlock()
+	}()
+	if _, err := c.Send(ctx, jobCommand{Command: cmd, ID: id}); err != nil {
+		return nil, err
+	}
+	select {
+	case a := <-done:
+		if a.err != nil {
+			return nil, a.err
+		}
+		return a.event, nil
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+}
+
+// finishJob gives a BACKGROUND_JOB event to whoever awaits it. It reports whether
+// the event ends here because the application did not ask for such events.
+func (c *Conn) finishJob(e *Event) bool {
+	c.mu.Lock()
+	done := c.jobs.waiting[e.Get("Job-UUID")]
+	apps := c.jobs.apps
+	c.mu.Unlock()
+	if done != nil {
+		select {
+		case done <- answer{event: e}:
+		default: // a second event for the same job
+		}
+	}
+	return !apps
+}
+
+// NewUUID returns a random UUID (version 4), as FreeSWITCH takes them for jobs,
+// channels and applications.
+func NewUUID() string {
+	var b [16]byte
+	_, _ = rand.Read(b[:]) // never fails
+	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
+	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
+}

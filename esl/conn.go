@@ -1,0 +1,218 @@
+package esl
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// ConnConfig sets up a Conn. The zero value is usable.
+type ConnConfig struct {
+	// Info describes the connection to the hooks.
+	Info ConnInfo
+	// Hooks is told what happens. Nil costs nothing.
+	Hooks *Hooks
+	// Limits bounds what FreeSWITCH can make us hold in one frame.
+	Limits Limits
+	// Queue bounds the events that wait to be read.
+	Queue QueueLimits
+	// WriteTimeout is how long writing commands may take before the connection is
+	// given up. Default 10 s.
+	WriteTimeout time.Duration
+	// IdleTimeout ends the connection with ErrIdle when nothing was received for as
+	// long. Zero means never. A connection that stopped reading because its queue is
+	// full is not idle.
+	IdleTimeout time.Duration
+}
+
+// Conn is one event socket connection. Its methods are safe for concurrent use.
+//
+// Commands are pipelined: each takes its place in the reply queue as it is
+// written, and replies are matched in order. A caller whose context ends leaves
+// its place behind, so that no other command gets its reply. When the socket ends,
+// every waiting caller gets a *DisconnectedError at once.
+//
+// One goroutine reads the socket until the connection ends; another exists only
+// while there is something to write. Events wait in a queue for ReadEvents.
+type Conn struct {
+	nc       net.Conn
+	cfg      ConnConfig
+	hooks    *Hooks
+	dec      *Decoder
+	queue    *eventQueue // nil when events are discarded
+	batch    []*Event    // read, not yet in the queue; the reading goroutine's
+	greeted  chan struct{}
+	done     chan struct{}
+	lastRead atomic.Int64 // Unix nanoseconds
+	idle     *time.Timer
+	stalled  atomic.Bool
+
+	mu          sync.Mutex
+	err         error
+	established bool // ConnectEnd has seen no error
+	notice      string
+	replies     replyQueue
+	out         []byte // messages not yet handed to the socket
+	spare       []byte
+	queued      uint64 // bytes ever put into out
+	handed      uint64 // bytes ever handed to the socket
+	flushing    bool
+	jobs        jobTable
+}
+
+// NewConn starts a connection over nc, which it owns from now on. It neither
+// greets nor authenticates: Dial and Accept do.
+func NewConn(nc net.Conn, cfg ConnConfig) *Conn {
+	if cfg.WriteTimeout <= 0 {
+		cfg.WriteTimeout = 10 * time.Second
+	}
+	if cfg.Info.Remote == "" && nc.RemoteAddr() != nil {
+		cfg.Info.Remote = nc.RemoteAddr().String()
+	}
+	c := &Conn{
+		nc:      nc,
+		cfg:     cfg,
+		hooks:   cfg.Hooks,
+		dec:     NewDecoder(nc, cfg.Limits),
+		greeted: make(chan struct{}),
+		done:    make(chan struct{}),
+	}
+	if c.hooks == nil {
+		c.hooks = &Hooks{}
+	}
+	if cfg.Queue.Overflow != Discard {
+		c.queue = newEventQueue(cfg.Queue)
+	}
+	c.lastRead.Store(time.Now().UnixNano())
+	if cfg.IdleTimeout > 0 {
+		c.idle = time.AfterFunc(cfg.IdleTimeout, c.checkIdle)
+	}
+	go c.read()
+	return c
+}
+
+// Done is closed when the connection has ended.
+func (c *Conn) Done() <-chan struct{} { return c.done }
+
+// Err says why the connection ended: io.EOF when the peer closed it (perhaps
+// wrapped with what its notice said), ErrClosed when we did, ErrAccessDenied,
+// ErrIdle, ErrSlowConsumer, ErrFrameTooLarge, ErrProtocol or a network error. It is
+// nil while the connection lasts.
+func (c *Conn) Err() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.err
+}
+
+// LocalAddr returns our end of the connection.
+func (c *Conn) LocalAddr() net.Addr { return c.nc.LocalAddr() }
+
+// RemoteAddr returns FreeSWITCH's end of the connection.
+func (c *Conn) RemoteAddr() net.Addr { return c.nc.RemoteAddr() }
+
+// Close ends the connection at once. Waiting callers get ErrDisconnected with
+// ErrClosed as its cause. Closing twice is fine. It never returns an error.
+func (c *Conn) Close() error {
+	c.fail(ErrClosed)
+	return nil
+}
+
+// fail ends the connection for the given reason; the first one counts.
+func (c *Conn) fail(cause error) {
+	c.mu.Lock()
+	if c.err != nil {
+		c.mu.Unlock()
+		return
+	}
+	if cause == io.EOF && c.notice != "" {
+		cause = fmt.Errorf("%w after FreeSWITCH said %q", io.EOF, c.notice)
+	}
+	c.err = cause
+	waiting := c.replies.drain()
+	jobs := c.jobs.drain()
+	handed, established := c.handed, c.established
+	c.mu.Unlock()
+
+	_ = c.nc.Close() // it is over either way
+	close(c.done)
+	if c.idle != nil {
+		c.idle.Stop()
+	}
+	if c.queue != nil {
+		c.queue.close()
+	}
+	for _, w := range waiting {
+		w.answer <- answer{err: &DisconnectedError{Sent: handed > w.at, Cause: cause}}
+	}
+	for _, job := range jobs {
+		select {
+		case job <- answer{err: &DisconnectedError{Sent: true, Cause: cause}}:
+		default: // its event has come
+		}
+	}
+	if established && c.hooks.Disconnected != nil {
+		c.hooks.Disconnected(c.cfg.Info, cause)
+	}
+}
+
+// checkIdle ends a connection that has been silent for too long, or looks again
+// when the silence so far can reach the limit.
+func (c *Conn) checkIdle() {
+	limit := c.idleTimeout()
+	left := limit - time.Since(time.Unix(0, c.lastRead.Load()))
+	switch {
+	case c.stalled.Load():
+		c.idle.Reset(limit)
+	case left > 0:
+		c.idle.Reset(left)
+	default:
+		c.fail(ErrIdle)
+	}
+}
+
+func (c *Conn) idleTimeout() time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.cfg.IdleTimeout
+}
+
+// setIdleTimeout changes the limit of a connection that has one, once FreeSWITCH
+// has told how often its heart beats.
+func (c *Conn) setIdleTimeout(limit time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.cfg.IdleTimeout == limit || c.idle == nil || c.err != nil {
+		return
+	}
+	c.cfg.IdleTimeout = limit
+	c.idle.Reset(limit)
+}
+
+// ReadEvents waits for events and puts up to len(dst) of them into dst, in the
+// order FreeSWITCH sent them. Once the connection has ended and every event has
+// been read it returns Err. When ctx ends first it returns its cause.
+func (c *Conn) ReadEvents(ctx context.Context, dst []*Event) (int, error) {
+	if c.queue == nil {
+		return 0, fmt.Errorf("esl: this connection discards events")
+	}
+	n, over, err := c.queue.take(ctx, dst)
+	if over {
+		<-c.done
+		return 0, c.Err()
+	}
+	if n > 0 && c.hooks.Events != nil {
+		c.hooks.Events(dst[:n])
+	}
+	return n, err
+}
+
+// ReadEvent is ReadEvents for a single event.
+func (c *Conn) ReadEvent(ctx context.Context) (*Event, error) {
+	var one [1]*Event
+	_, err := c.ReadEvents(ctx, one[:])
+	return one[0], err
+}

@@ -1,0 +1,144 @@
+package esl
+
+import (
+	"bytes"
+	"time"
+)
+
+// batchSize is how many events go to the queue at once when more wait in the
+// buffer.
+const batchSize = 128
+
+// read is the goroutine that reads the socket. It runs no user code but hooks.
+func (c *Conn) read() {
+	for {
+		frame, ok, err := c.dec.cut()
+		switch {
+		case err != nil:
+			c.flushBatch()
+			c.fail(err)
+			return
+		case ok:
+			if err := c.take(frame); err != nil {
+				c.flushBatch()
+				c.fail(err)
+				return
+			}
+			continue
+		}
+		if err := c.flushBatch(); err != nil {
+			c.fail(err)
+			return
+		}
+		if err := c.dec.fill(); err != nil {
+			c.fail(err)
+			return
+		}
+		c.lastRead.Store(time.Now().UnixNano())
+	}
+}
+
+// take sends one frame where it belongs.
+func (c *Conn) take(frame Frame) error {
+	switch frame.Type {
+	case FrameEventPlain, FrameEventJSON, FrameEventXML, FrameLog:
+		return c.takeEvent(frame)
+	case FrameCommandReply, FrameAPIResponse:
+		// Events that came before a reply are there before it is.
+		if err := c.flushBatch(); err != nil {
+			return err
+		}
+		c.takeReply(frame)
+	case FrameAuthRequest:
+		select {
+		case <-c.greeted:
+		default:
+			close(c.greeted)
+		}
+	case FrameRudeRejection:
+		return ErrAccessDenied
+	case FrameDisconnectNotice:
+		c.takeNotice(frame)
+		return c.takeEvent(frame)
+	default:
+		if c.hooks.Dropped != nil {
+			c.hooks.Dropped("unknown_content_type", 1)
+		}
+	}
+	return nil
+}
+
+// takeNotice remembers what a notice says, as the reason of what comes next. A
+// linger notice announces the end of the call, not of the connection.
+func (c *Conn) takeNotice(frame Frame) {
+	if frame.Get("Content-Disposition") == "linger" {
+		return
+	}
+	text, _, _ := bytes.Cut(frame.Body(), newline)
+	c.mu.Lock()
+	c.notice = string(bytes.TrimSpace(text[:min(len(text), 200)]))
+	c.mu.Unlock()
+}
+
+func (c *Conn) takeEvent(frame Frame) error {
+	e, err := frame.Event()
+	if err != nil {
+		if c.hooks.Dropped != nil {
+			c.hooks.Dropped("malformed", 1)
+		}
+		return nil // the next frame can be fine
+	}
+	switch e.id {
+	case heartbeatID:
+		if c.hooks.Heartbeat != nil {
+			c.hooks.Heartbeat(e)
+		}
+	case backgroundJobID:
+		if c.finishJob(e) {
+			return nil
+		}
+	}
+	if c.queue == nil {
+		return nil
+	}
+	c.batch = append(c.batch, e)
+	if len(c.batch) >= batchSize {
+		return c.flushBatch()
+	}
+	return nil
+}
+
+// flushBatch puts the events read so far into the queue.
+func (c *Conn) flushBatch() error {
+	if len(c.batch) == 0 {
+		return nil
+	}
+	taken := c.queue.push(c.batch, c.queueFull)
+	n := len(c.batch)
+	clear(c.batch)
+	c.batch = c.batch[:0]
+	if c.stalled.Swap(false) {
+		c.lastRead.Store(time.Now().UnixNano())
+		if c.hooks.Stalled != nil {
+			c.hooks.Stalled(false)
+		}
+	}
+	if !taken && c.Err() == nil && c.queue.limits.Overflow == Fail {
+		if c.hooks.Dropped != nil {
+			c.hooks.Dropped("slow_consumer", n)
+		}
+		return ErrSlowConsumer
+	}
+	return nil
+}
+
+// queueFull is asked when the queue is full, and says whether to wait for space.
+func (c *Conn) queueFull() (wait bool) {
+	if c.queue.limits.Overflow == Fail {
+		return false
+	}
+	if !c.stalled.Swap(true) && c.hooks.Stalled != nil {
+		c.hooks.Stalled(true)
+	}
+	return true
+}

@@ -1,0 +1,241 @@
+package esl
+
+import (
+	"context"
+	"strings"
+	"sync"
+	"time"
+)
+
+// answer is what a waiting command gets.
+type answer struct {
+	reply *Reply // to a command
+	event *Event // of a background job
+	err   error
+}
+
+// waiter is a command's place in the reply queue.
+type waiter struct {
+	answer chan answer // holds one, so that nobody waits for a caller that left
+	at     uint64      // where the message starts in the stream of bytes
+}
+
+var waiters = sync.Pool{New: func() any { return &waiter{answer: make(chan answer, 1)} }}
+
+// replyQueue holds the places of the commands that FreeSWITCH has yet to answer,
+// in the order they were written.
+type replyQueue struct {
+	places []*waiter
+	head   int
+}
+
+func (q *replyQueue) push(w *waiter) {
+	if q.head > 0 && len(q.places) == cap(q.places) {
+		n := copy(q.places, q.places[q.head:])
+		clear(q.places[n:])
+		q.places, q.head = q.places[:n], 0
+	}
+	q.places = append(q.places, w)
+}
+
+func (q *replyQueue) pop() *waiter {
+	if q.head == len(q.places) {
+		return nil
+	}
+	w := q.places[q.head]
+	q.places[q.head] = nil
+	q.head++
+	if q.head == len(q.places) {
+		q.places, q.head = q.places[:0], 0
+	}
+	return w
+}
+
+func (q *replyQueue) drain() []*waiter {
+	left := q.places[q.head:]
+	q.places, q.head = nil, 0
+	return left
+}
+
+// Send writes cmd and waits for FreeSWITCH's answer to it.
+//
+// The error is a *ReplyError when FreeSWITCH refused (the reply is returned as
+// well and the connection is fine), a *DisconnectedError when the connection ended
+// first, ErrInjection when cmd is not exactly one message (nothing was written),
+// and ctx's cause when ctx ended first: the command may run all the same, and its
+// reply, when it comes, is thrown away.
+func (c *Conn) Send(ctx context.Context, cmd Command) (*Reply, error) {
+	message, err := encodeCommand(cmd)
+	if err != nil {
+		return nil, err
+	}
+	return c.roundTrip(ctx, message)
+}
+
+// Pipeline writes all commands at once and waits for all answers. The replies are
+// in the order of the commands; the error is the first that any of them met, as
+// Send would return it, and the reply of a command that got none is nil.
+// When any command is refused with ErrInjection, none is written.
+func (c *Conn) Pipeline(ctx context.Context, cmds ...Command) ([]*Reply, error) {
+	messages := make([][]byte, len(cmds))
+	for i, cmd := range cmds {
+		message, err := encodeCommand(cmd)
+		if err != nil {
+			return nil, err
+		}
+		messages[i] = message
+	}
+	replies := make([]*Reply, len(cmds))
+	places := make([]*waiter, 0, len(cmds))
+	infos := make([]sentCommand, len(cmds))
+	for i, message := range messages {
+		infos[i] = c.commandStart(ctx, message)
+	}
+	places, first := c.enqueue(places, messages...)
+	for i := range infos {
+		err := first
+		if i < len(places) {
+			replies[i], err = c.await(infos[i].ctx, places[i], messages[i])
+		}
+		c.commandEnd(infos[i], replies[i], err)
+		if first == nil {
+			first = err
+		}
+	}
+	return replies, first
+}
+
+// API runs an api command, such as "status" or "uuid_exists …", and returns its
+// output, untouched. FreeSWITCH does nothing else on this connection until the
+// command has ended: use BgAPI for what takes time. Errors are those of Send;
+// output that starts with -ERR or -USAGE is a *ReplyError.
+func (c *Conn) API(ctx context.Context, cmd string) (string, error) {
+	reply, err := c.Send(ctx, Line("api "+cmd))
+	if reply == nil {
+		return "", err
+	}
+	return reply.Body(), err
+}
+
+func (c *Conn) roundTrip(ctx context.Context, message []byte) (*Reply, error) {
+	info := c.commandStart(ctx, message)
+	var one [1]*waiter
+	places, err := c.enqueue(one[:0], message)
+	var reply *Reply
+	if err == nil {
+		reply, err = c.await(info.ctx, places[0], message)
+	}
+	c.commandEnd(info, reply, err)
+	return reply, err
+}
+
+// sentCommand is what the hooks need to know of a command under way.
+type sentCommand struct {
+	ctx   context.Context
+	name  string
+	start time.Time
+}
+
+func (c *Conn) commandStart(ctx context.Context, message []byte) sentCommand {
+	info := sentCommand{ctx: ctx}
+	if c.hooks.CommandStart == nil && c.hooks.CommandEnd == nil {
+		return info
+	}
+	info.name, info.start = commandName(message), time.Now()
+	if c.hooks.CommandStart != nil {
+		info.ctx = c.hooks.CommandStart(ctx, CommandInfo{Name: info.name})
+	}
+	return info
+}
+
+func (c *Conn) commandEnd(info sentCommand, reply *Reply, err error) {
+	if c.hooks.CommandEnd != nil {
+		c.hooks.CommandEnd(info.ctx, CommandInfo{Name: info.name, Duration: time.Since(info.start)}, reply, err)
+	}
+}
+
+// enqueue gives every message its place and hands all of them to the goroutine
+// that writes. They are written together, with whatever else waits.
+func (c *Conn) enqueue(places []*waiter, messages ...[]byte) ([]*waiter, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.err != nil {
+		return nil, &DisconnectedError{Cause: c.err}
+	}
+	for _, message := range messages {
+		w := waiters.Get().(*waiter)
+		w.at = c.queued
+		c.replies.push(w)
+		places = append(places, w)
+		c.out = append(c.out, message...)
+		c.queued += uint64(len(message))
+		c.jobs.watch(message)
+	}
+	if !c.flushing {
+		c.flushing = true
+		go c.flush()
+	}
+	return places, nil
+}
+
+// await waits for the answer to message.
+func (c *Conn) await(ctx context.Context, w *waiter, message []byte) (*Reply, error) {
+	select {
+	case a := <-w.answer:
+		waiters.Put(w)
+		if a.err != nil {
+			return nil, a.err
+		}
+		return a.reply, replyError(message, a.reply)
+	case <-ctx.Done():
+		return nil, context.Cause(ctx) // the place stays in the queue
+	}
+}
+
+// flush writes until nothing is left to write.
+func (c *Conn) flush() {
+	c.mu.Lock()
+	for c.err == nil && len(c.out) > 0 {
+		out := c.out
+		c.out = c.spare[:0]
+		c.handed += uint64(len(out))
+		c.mu.Unlock()
+
+		_ = c.nc.SetWriteDeadline(time.Now().Add(c.cfg.WriteTimeout)) // Write tells
+		_, err := c.nc.Write(out)
+		if err != nil {
+			c.fail(err)
+		}
+		c.mu.Lock()
+		c.spare = nil
+		if cap(out) <= largeBuffer {
+			c.spare = out
+		}
+	}
+	c.flushing = false
+	c.mu.Unlock()
+}
+
+// takeReply gives a reply to the command whose turn it is.
+func (c *Conn) takeReply(frame Frame) {
+	c.mu.Lock()
+	w := c.replies.pop()
+	c.mu.Unlock()
+	if w == nil {
+		if c.hooks.Dropped != nil {
+			c.hooks.Dropped("unexpected_reply", 1)
+		}
+		return
+	}
+	w.answer <- answer{reply: frame.Reply()}
+}
+
+// eventWords returns the words of an event command, or nil.
+func eventWords(message []byte) []string {
+	line, _, _ := strings.Cut(string(message[:min(len(message), 4096)]), "\n")
+	words := strings.Fields(line)
+	if len(words) == 0 || words[0] != "event" && words[0] != "events" {
+		return nil
+	}
+	return words[1:]
+}
