@@ -1,0 +1,225 @@
+package esl
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Handler is given events. A Client calls it on one goroutine, in the order in
+// which FreeSWITCH sent them, and never on the goroutine that reads the socket.
+// While it is busy, events wait in the connection's queue.
+type Handler interface {
+	HandleEvent(ctx context.Context, event *Event)
+}
+
+// HandlerFunc is a function that is a Handler.
+type HandlerFunc func(ctx context.Context, event *Event)
+
+// HandleEvent calls f.
+func (f HandlerFunc) HandleEvent(ctx context.Context, event *Event) { f(ctx, event) }
+
+// BatchHandler is a power that a Handler can have: to take all events that wait at
+// once. The slice is valid only during the call, the events for as long as wanted.
+type BatchHandler interface {
+	HandleEvents(ctx context.Context, events []*Event)
+}
+
+// Backoff says how long to wait before dialling again: a random time up to Min,
+// up to twice that after the next failure, and so on up to Max ("full jitter").
+// FreeSWITCH's listen backlog is 5, so a crowd must not come at once.
+type Backoff struct {
+	// Min is the bound of the first wait. Default 500 ms.
+	Min time.Duration
+	// Max is the bound of every wait. Default 30 s. A shorter one finds FreeSWITCH
+	// sooner after a long absence.
+	Max time.Duration
+}
+
+// ClientConfig sets up a Client. The zero value connects to a FreeSWITCH with
+// default settings on this host and gets HEARTBEAT only.
+type ClientConfig struct {
+	// Addr is FreeSWITCH's host:port. Default DefaultAddr.
+	Addr string
+	// User is USER@DOMAIN for userauth; empty for the socket's own password.
+	User string
+	// Password is DefaultPassword when it and User are empty.
+	Password string
+	// Dial opens sockets in place of the TCP dialler.
+	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
+	// DialTimeout bounds dialling and authentication together. Default 10 s.
+	DialTimeout time.Duration
+
+	// Events names what to subscribe to: event names, subclasses of CUSTOM, or ALL
+	// (also "*"). HEARTBEAT is always subscribed to.
+	Events []string
+	// Format is the shape of events on the wire. Default Plain, the fastest.
+	Format Format
+	// Filters are set before subscribing.
+	Filters []Filter
+
+	// OnUp is called when the Client has connected and subscribed, before the first
+	// event of that connection is handled. It may use the Client, for example to ask
+	// for the channels that exist; ctx ends with the connection. Events wait for it
+	// to return.
+	OnUp func(ctx context.Context, up Up)
+	// OnDown is called when the connection is lost, with the reason, after the last
+	// event that came before.
+	OnDown func(err error)
+
+	// Backoff says how long to wait between attempts to connect.
+	Backoff Backoff
+	// GiveUp limits how long the Client tries to connect before Serve returns with
+	// the last error. Zero means for ever.
+	GiveUp time.Duration
+	// IdleTimeout is how long the event connection may be silent before it is taken
+	// for dead. Default three heartbeats, of the interval FreeSWITCH announces.
+	IdleTimeout time.Duration
+	// Queue bounds the events that wait for the handler.
+	Queue QueueLimits
+	// Limits bounds a frame.
+	Limits Limits
+	// Hooks is told what happens. Nil costs nothing.
+	Hooks *Hooks
+}
+
+// Client is a connection to FreeSWITCH that heals. It has one socket for events
+// and, from the first command on, another for commands, because FreeSWITCH does
+// nothing else on a socket while it runs an api command, and so that a slow
+// handler cannot hold up replies.
+//
+// Its methods are safe for concurrent use; Serve may be called once.
+type Client struct {
+	cfg    ClientConfig
+	closed chan struct{}
+	once   sync.Once
+	served atomic.Bool
+
+	mu     sync.Mutex
+	sub    subscription
+	events *Conn // nil while there is none
+
+	control control
+	seen    seen
+}
+
+// NewClient checks cfg. It dials nothing: Serve does, and the first command.
+func NewClient(cfg ClientConfig) (*Client, error) {
+	if cfg.Addr == "" {
+		cfg.Addr = DefaultAddr
+	}
+	if _, _, err := net.SplitHostPort(cfg.Addr); err != nil {
+		return nil, fmt.Errorf("esl: address %q: host:port is allowed: %w", cfg.Addr, err)
+	}
+	if err := checkText("user", cfg.User); err != nil {
+		return nil, err
+	}
+	if err := checkText("password", cfg.Password); err != nil {
+		return nil, err
+	}
+	if err := checkFilters(cfg.Filters); err != nil {
+		return nil, err
+	}
+	if cfg.Backoff.Min <= 0 {
+		cfg.Backoff.Min = 500 * time.Millisecond
+	}
+	if cfg.Backoff.Max <= 0 {
+		cfg.Backoff.Max = 30 * time.Second
+	}
+	cfg.Queue.Overflow = Block
+	if cfg.Hooks == nil {
+		cfg.Hooks = &Hooks{}
+	}
+	c := &Client{cfg: cfg, closed: make(chan struct{})}
+	c.control.lock = make(chan struct{}, 1)
+	c.sub = subscription{format: cfg.Format, filters: slices.Clone(cfg.Filters)}
+	if _, err := c.sub.add(append([]string{"HEARTBEAT"}, cfg.Events...)...); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// Close ends both connections and makes Serve return. Waiting commands fail with
+// ErrDisconnected. It never returns an error.
+func (c *Client) Close() error {
+	c.once.Do(func() { close(c.closed) })
+	c.mu.Lock()
+	events := c.events
+	c.mu.Unlock()
+	if events != nil {
+		_ = events.Close()
+	}
+	c.control.close()
+	return nil
+}
+
+// Connected reports whether the event connection is up.
+func (c *Client) Connected() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.events != nil && c.events.Err() == nil
+}
+
+// Subscriptions returns what is subscribed to: event names, then subclasses.
+func (c *Client) Subscriptions() []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Concat(c.sub.names, c.sub.classes)
+}
+
+// Subscribe adds events to what the Client subscribes to, now and after every
+// reconnect. Without a connection it only takes note.
+func (c *Client) Subscribe(ctx context.Context, names ...string) error {
+	c.mu.Lock()
+	before := subscription{names: slices.Clone(c.sub.names), classes: slices.Clone(c.sub.classes)}
+	added, err := c.sub.add(names...)
+	if err != nil {
+		c.sub.names, c.sub.classes = before.names, before.classes
+	}
+	conn, cmd := c.events, c.sub.command()
+	c.mu.Unlock()
+	if err != nil || len(added) == 0 || conn == nil {
+		return err
+	}
+	if _, err = conn.Send(ctx, cmd); errors.Is(err, ErrDisconnected) {
+		return nil // the next connection will ask for it
+	}
+	return err
+}
+
+// Send sends cmd on the command connection, which it opens if need be. It waits
+// for FreeSWITCH to be back, as long as ctx allows, when the connection cannot be
+// opened at present. Errors are those of Conn.Send and of Dial. A command whose
+// connection broke before any of it was written is sent once more on the next.
+func (c *Client) Send(ctx context.Context, cmd Command) (reply *Reply, err error) {
+	err = c.withControl(ctx, func(conn *Conn) (err error) {
+		reply, err = conn.Send(ctx, cmd)
+		return err
+	})
+	return reply, err
+}
+
+// API runs an api command on the command connection: Conn.API, waiting and
+// retrying like Send.
+func (c *Client) API(ctx context.Context, cmd string) (output string, err error) {
+	err = c.withControl(ctx, func(conn *Conn) (err error) {
+		output, err = conn.API(ctx, cmd)
+		return err
+	})
+	return output, err
+}
+
+// BgAPI runs an api command in the background: Conn.BgAPI, waiting and retrying
+// like Send.
+func (c *Client) BgAPI(ctx context.Context, cmd string) (output string, err error) {
+	err = c.withControl(ctx, func(conn *Conn) (err error) {
+		output, err = conn.BgAPI(ctx, cmd)
+		return err
+	})
+	return output, err
+}

@@ -1,0 +1,146 @@
+package esl
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+)
+
+// control is the connection for commands. It is opened by the first command, and
+// again by the first after a loss.
+type control struct {
+	// lock is held while dialling, as a channel so that ctx can end the wait for it.
+	lock chan struct{}
+
+	mu     sync.Mutex
+	conn   *Conn
+	closed bool
+}
+
+func (k *control) get() *Conn {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.conn
+}
+
+// set keeps conn, unless everything is closed already.
+func (k *control) set(conn *Conn) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.closed {
+		return false
+	}
+	k.conn = conn
+	return true
+}
+
+func (k *control) close() {
+	k.mu.Lock()
+	conn := k.conn
+	k.closed = true
+	k.mu.Unlock()
+	if conn != nil {
+		_ = conn.Close()
+	}
+}
+
+// withControl runs do with the command connection. When the connection turns out
+// to have ended before anything was written, do gets a new one, once.
+func (c *Client) withControl(ctx context.Context, do func(*Conn) error) error {
+	for again := true; ; again = false {
+		conn, err := c.openControl(ctx)
+		if err != nil {
+			return err
+		}
+		err = do(conn)
+		var lost *DisconnectedError
+		if again && errors.As(err, &lost) && !lost.Sent && !c.isClosed() {
+			continue
+		}
+		return err
+	}
+}
+
+func (c *Client) isClosed() bool {
+	select {
+	case <-c.closed:
+		return true
+	default:
+		return false
+	}
+}
+
+// openControl returns the command connection. While FreeSWITCH cannot be reached it
+// tries again, with backoff, for as long as ctx allows.
+func (c *Client) openControl(ctx context.Context) (*Conn, error) {
+	if conn := c.control.get(); conn != nil && conn.Err() == nil {
+		return conn, nil
+	}
+	select {
+	case c.control.lock <- struct{}{}:
+		defer func() { <-c.control.lock }()
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	case <-c.closed:
+		return nil, &DisconnectedError{Cause: ErrClosed}
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	stop := make(chan struct{})
+	defer close(stop)
+	go func() {
+		select {
+		case <-c.closed:
+			cancel()
+		case <-stop:
+		}
+	}()
+	for failures := 0; ; failures++ {
+		conn, err := c.dialControl(ctx)
+		if err == nil {
+			return conn, nil
+		}
+		if c.isClosed() {
+			return nil, &DisconnectedError{Cause: ErrClosed}
+		}
+		if _, limited := ctx.Deadline(); !limited && failures >= controlAttempts || !c.passing(err) {
+			return nil, err
+		}
+		if !sleep(ctx, min(c.cfg.Backoff.wait(failures), time.Second)) {
+			return nil, errors.Join(context.Cause(ctx), err)
+		}
+	}
+}
+
+// controlAttempts bounds the attempts for a caller whose context has no deadline.
+const controlAttempts = 5
+
+// passing reports whether err can be gone at the next attempt.
+func (c *Client) passing(err error) bool {
+	return !errors.Is(err, ErrAuthentication) && !errors.Is(err, ErrAccessDenied) &&
+		!errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded)
+}
+
+func (c *Client) dialControl(ctx context.Context) (*Conn, error) {
+	if conn := c.control.get(); conn != nil && conn.Err() == nil {
+		return conn, nil // somebody else opened it meanwhile
+	}
+	conn, err := Dial(ctx, c.cfg.Addr, c.dialConfig("commands", QueueLimits{Overflow: Discard}))
+	if err != nil {
+		return nil, err
+	}
+	// The results of jobs come here, and heartbeats keep the connection from being
+	// taken for dead. A restricted user may be refused; commands work all the same.
+	_, err = conn.Pipeline(ctx, Line("event plain HEARTBEAT BACKGROUND_JOB"))
+	var refused *ReplyError
+	if err != nil && !errors.As(err, &refused) {
+		_ = conn.Close()
+		return nil, err
+	}
+	if !c.control.set(conn) {
+		_ = conn.Close()
+		return nil, &DisconnectedError{Cause: ErrClosed}
+	}
+	return conn, nil
+}

@@ -1,0 +1,323 @@
+package esl
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strconv"
+	"time"
+)
+
+// heartbeatsUntilDead is how many heartbeats may fail to come before the event
+// connection is taken for half-open.
+const heartbeatsUntilDead = 3
+
+const defaultHeartbeat = 20 * time.Second
+
+// seen is what the Client remembers of FreeSWITCH from one connection to the next.
+type seen struct {
+	core     string
+	sequence uint64
+	since    time.Time // when the connection was lost
+	any      bool      // there was a connection before
+}
+
+// Serve connects, subscribes and hands events to h, and does so again after every
+// loss, until ctx ends (nil), Close is called (ErrClosed), or an error that another
+// attempt cannot mend: ErrAuthentication and ErrAccessDenied at the first
+// connection. Later on these are tried again too, for a FreeSWITCH that is just
+// reloading its configuration refuses everybody.
+//
+// When Serve returns no call of h is running and the event connection is closed;
+// commands can be sent until Close.
+func (c *Client) Serve(ctx context.Context, h Handler) error {
+	if c.served.Swap(true) {
+		return errors.New("esl: Client.Serve called twice")
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go func() {
+		select {
+		case <-c.closed:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	err := c.serve(ctx, batchHandler(h))
+	select {
+	case <-c.closed:
+		return ErrClosed
+	default:
+	}
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+// batchHandler makes any handler one that takes batches.
+func batchHandler(h Handler) BatchHandler {
+	if b, ok := h.(BatchHandler); ok {
+		return b
+	}
+	return eachEvent{h}
+}
+
+type eachEvent struct{ Handler }
+
+func (h eachEvent) HandleEvents(ctx context.Context, events []*Event) {
+	for _, e := range events {
+		h.HandleEvent(ctx, e)
+	}
+}
+
+func (c *Client) serve(ctx context.Context, h BatchHandler) error {
+	failures, trying := 0, time.Now()
+	for {
+		conn, up, err := c.connect(ctx)
+		if err == nil {
+			failures = 0
+			err = c.run(ctx, conn, up, h)
+			trying = time.Now()
+		} else if c.final(err, trying) {
+			return err
+		}
+		wait := c.cfg.Backoff.wait(failures)
+		failures++
+		if ctx.Err() != nil {
+			return nil
+		}
+		if c.cfg.Hooks.Retry != nil {
+			c.cfg.Hooks.Retry(wait, err)
+		}
+		if !sleep(ctx, wait) {
+			return nil
+		}
+	}
+}
+
+// final reports whether trying again is in vain.
+func (c *Client) final(err error, since time.Time) bool {
+	if c.cfg.GiveUp > 0 && time.Since(since) >= c.cfg.GiveUp {
+		return true
+	}
+	return !c.seen.any && (errors.Is(err, ErrAuthentication) || errors.Is(err, ErrAccessDenied))
+}
+
+// wait returns a random time up to a bound that doubles with every failure.
+func (b Backoff) wait(failures int) time.Duration {
+	bound := b.Max
+	if failures < 32 && b.Min<<failures > 0 && b.Min<<failures < bound {
+		bound = b.Min << failures
+	}
+	return rand.N(bound) + 1
+}
+
+// sleep waits for d, or until ctx ends; then it reports false.
+func sleep(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+func (c *Client) dialConfig(role string, queue QueueLimits) DialConfig {
+	idle := c.cfg.IdleTimeout
+	if idle <= 0 {
+		idle = heartbeatsUntilDead * defaultHeartbeat
+	}
+	return DialConfig{
+		User: c.cfg.User, Password: c.cfg.Password, Timeout: c.cfg.DialTimeout, Dial: c.cfg.Dial,
+		ConnConfig: ConnConfig{
+			Info:        ConnInfo{Role: role},
+			Hooks:       c.hooksFor(role),
+			Limits:      c.cfg.Limits,
+			Queue:       queue,
+			IdleTimeout: idle,
+		},
+	}
+}
+
+// connect opens the event connection, subscribes, and asks FreeSWITCH where it
+// stands.
+func (c *Client) connect(ctx context.Context) (*Conn, Up, error) {
+	conn, err := Dial(ctx, c.cfg.Addr, c.dialConfig("events", c.cfg.Queue))
+	if err != nil {
+		return nil, Up{}, err
+	}
+	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
+	defer stop()
+	c.mu.Lock()
+	cmds := c.sub.commands()
+	c.events = conn
+	c.mu.Unlock()
+	up, err := c.enter(ctx, conn, cmds)
+	if err != nil {
+		_ = conn.Close()
+		c.mu.Lock()
+		c.events = nil
+		c.mu.Unlock()
+		return nil, Up{}, err
+	}
+	return conn, up, nil
+}
+
+// enter subscribes first and asks for the sequence afterwards, so that whatever
+// was created before the answer is either delivered or within the bound.
+func (c *Client) enter(ctx context.Context, conn *Conn, cmds []Command) (Up, error) {
+	timeout := c.cfg.DialTimeout
+	if timeout <= 0 {
+		timeout = defaultDialTimeout
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, timeout, errDialTimeout)
+	defer cancel()
+	if _, err := conn.Pipeline(ctx, cmds...); err != nil {
+		return Up{}, fmt.Errorf("esl: subscribing: %w", err)
+	}
+	up := Up{First: !c.seen.any, Remote: c.cfg.Addr}
+	if c.seen.any {
+		up.Down = time.Since(c.seen.since)
+	}
+	mark, err := c.position(ctx, conn)
+	var refused *ReplyError
+	switch {
+	case errors.As(err, &refused):
+		up.MissedUnknown = true // this user may not run bgapi
+	case err != nil:
+		return Up{}, fmt.Errorf("esl: asking for the event sequence: %w", err)
+	default:
+		c.measure(&up, mark)
+	}
+	return up, nil
+}
+
+// position runs a background job that does nothing: its event tells the core and
+// how many events it has created.
+func (c *Client) position(ctx context.Context, conn *Conn) (*Event, error) {
+	if err := conn.subscribeJobs(ctx); err != nil {
+		return nil, err
+	}
+	return conn.job(ctx, "uptime")
+}
+
+// measure compares where FreeSWITCH stands with what was seen last.
+func (c *Client) measure(up *Up, mark *Event) {
+	up.CoreUUID = mark.Get("Core-UUID")
+	sequence := mark.Sequence()
+	up.Restarted = !up.First && c.seen.core != "" && up.CoreUUID != c.seen.core
+	switch {
+	case up.First:
+	case up.Restarted:
+		up.MissedAtMost = sequence
+	case c.seen.sequence == 0:
+		up.MissedUnknown = true
+	case sequence > c.seen.sequence+1:
+		up.MissedAtMost = sequence - c.seen.sequence - 1 // the mark itself is no loss
+	}
+	c.seen.core = up.CoreUUID
+	c.seen.sequence = max(sequence, 1)
+}
+
+// run hands the events of one connection to h until it ends, and says why it did.
+func (c *Client) run(ctx context.Context, conn *Conn, up Up, h BatchHandler) error {
+	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
+	defer stop()
+	c.seen.any = true
+	if c.cfg.Hooks.Up != nil {
+		c.cfg.Hooks.Up(up)
+	}
+	if c.cfg.OnUp != nil {
+		c.callOnUp(ctx, conn, up)
+	}
+	c.deliver(ctx, conn, h)
+	err := conn.Err()
+	c.mu.Lock()
+	c.events = nil
+	c.mu.Unlock()
+	c.seen.since = time.Now()
+	if c.cfg.OnDown != nil {
+		c.cfg.OnDown(err)
+	}
+	return err
+}
+
+// callOnUp gives the application a context that ends with the connection.
+func (c *Client) callOnUp(ctx context.Context, conn *Conn, up Up) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go func() {
+		select {
+		case <-conn.Done():
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	c.cfg.OnUp(ctx, up)
+}
+
+// deliver hands over events until the connection has ended and all are handled,
+// or ctx ends.
+func (c *Client) deliver(ctx context.Context, conn *Conn, h BatchHandler) {
+	batch := make([]*Event, 256)
+	for {
+		n, err := conn.ReadEvents(ctx, batch)
+		if err != nil {
+			return
+		}
+		last := batch[n-1]
+		if sequence := last.Sequence(); sequence > c.seen.sequence {
+			c.seen.sequence = sequence
+		}
+		h.HandleEvents(ctx, batch[:n])
+		clear(batch[:n])
+	}
+}
+
+// hooksFor adds to the application's hooks what the Client itself must learn.
+func (c *Client) hooksFor(role string) *Hooks {
+	hooks := *c.cfg.Hooks
+	heartbeat, stalled := hooks.Heartbeat, hooks.Stalled
+	hooks.Heartbeat = func(e *Event) {
+		c.learnInterval(role, e)
+		if heartbeat != nil {
+			heartbeat(e)
+		}
+	}
+	hooks.Stalled = func(full bool) {
+		if full {
+			// Nothing is read from the event socket now, heartbeats included: let them
+			// come by the other one.
+			go func() { _ = c.withControl(context.Background(), func(*Conn) error { return nil }) }()
+		}
+		if stalled != nil {
+			stalled(full)
+		}
+	}
+	if role != "events" {
+		hooks.Events, hooks.Stalled = nil, nil
+	}
+	return &hooks
+}
+
+// learnInterval sets the idle timeout by the interval that a heartbeat announces.
+func (c *Client) learnInterval(role string, heartbeat *Event) {
+	seconds, err := strconv.Atoi(heartbeat.Get("Heartbeat-Interval"))
+	if err != nil || seconds <= 0 || c.cfg.IdleTimeout > 0 {
+		return
+	}
+	limit := heartbeatsUntilDead * time.Duration(seconds) * time.Second
+	c.mu.Lock()
+	conn := c.events
+	c.mu.Unlock()
+	if role == "commands" {
+		conn = c.control.get()
+	}
+	if conn != nil {
+		conn.setIdleTimeout(limit)
+	}
+}
