@@ -89,6 +89,19 @@ func (c *Conn) subscribeJobs(ctx context.Context) error {
 	return err
 }
 
+// unsubscribeJobs undoes subscribeJobs, so that other clients' jobs do not come.
+func (c *Conn) unsubscribeJobs(ctx context.Context) error {
+	c.mu.Lock()
+	apps := c.jobs.apps
+	c.jobs.ours = apps
+	c.mu.Unlock()
+	if apps {
+		return nil
+	}
+	_, err := c.Send(ctx, Line("nixevent BACKGROUND_JOB"))
+	return err
+}
+
 // job runs cmd in the background and returns its BACKGROUND_JOB event.
 func (c *Conn) job(ctx context.Context, cmd string) (*Event, error) {
 	id, done := NewUUID(), make(chan answer, 1)

@@ -34,10 +34,10 @@ type BatchHandler interface {
 // up to twice that after the next failure, and so on up to Max ("full jitter").
 // FreeSWITCH's listen backlog is 5, so a crowd must not come at once.
 type Backoff struct {
-	// Min is the bound of the first wait. Default 500 ms.
+	// Min is the bound of the first wait. Default 100 ms.
 	Min time.Duration
-	// Max is the bound of every wait. Default 30 s. A shorter one finds FreeSWITCH
-	// sooner after a long absence.
+	// Max is the bound of every wait. Default 1.5 s: a longer one spares a network
+	// with very many clients, and finds FreeSWITCH that much later.
 	Max time.Duration
 }
 
@@ -126,10 +126,10 @@ func NewClient(cfg ClientConfig) (*Client, error) {
 		return nil, err
 	}
 	if cfg.Backoff.Min <= 0 {
-		cfg.Backoff.Min = 500 * time.Millisecond
+		cfg.Backoff.Min = 100 * time.Millisecond
 	}
 	if cfg.Backoff.Max <= 0 {
-		cfg.Backoff.Max = 30 * time.Second
+		cfg.Backoff.Max = 1500 * time.Millisecond
 	}
 	cfg.Queue.Overflow = Block
 	if cfg.Hooks == nil {

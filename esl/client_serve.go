@@ -23,6 +23,15 @@ type seen struct {
 	any      bool      // there was a connection before
 }
 
+// note remembers the newest event of a batch. Looking at one of many keeps it
+// cheap, and can only make the bound of what was missed larger.
+func (s *seen) note(e *Event) {
+	if core := e.Get("Core-UUID"); core != "" && core != s.core {
+		s.core, s.sequence = core, 0
+	}
+	s.sequence = max(s.sequence, e.Sequence())
+}
+
 // Serve connects, subscribes and hands events to h, and does so again after every
 // loss, until ctx ends (nil), Close is called (ErrClosed), or an error that another
 // attempt cannot mend: ErrAuthentication and ErrAccessDenied at the first
@@ -184,25 +193,33 @@ func (c *Client) enter(ctx context.Context, conn *Conn, cmds []Command) (Up, err
 		up.Down = time.Since(c.seen.since)
 	}
 	mark, err := c.position(ctx, conn)
-	var refused *ReplyError
-	switch {
-	case errors.As(err, &refused):
-		up.MissedUnknown = true // this user may not run bgapi
-	case err != nil:
-		return Up{}, fmt.Errorf("esl: asking for the event sequence: %w", err)
-	default:
-		c.measure(&up, mark)
+	if err != nil {
+		// This user may not run bgapi, or FreeSWITCH is too busy. The events come all
+		// the same; if the connection is lost again, delivering them will show it.
+		up.MissedUnknown = !up.First
+		return up, nil
 	}
+	c.measure(&up, mark)
 	return up, nil
 }
+
+// positionTimeout bounds how long the first events wait for FreeSWITCH to tell
+// where it stands. It takes a millisecond or two where nothing is wrong.
+const positionTimeout = 3 * time.Second
 
 // position runs a background job that does nothing: its event tells the core and
 // how many events it has created.
 func (c *Client) position(ctx context.Context, conn *Conn) (*Event, error) {
+	ctx, cancel := context.WithTimeout(ctx, positionTimeout)
+	defer cancel()
 	if err := conn.subscribeJobs(ctx); err != nil {
 		return nil, err
 	}
-	return conn.job(ctx, "uptime")
+	mark, err := conn.job(ctx, "uptime")
+	if err == nil {
+		err = conn.unsubscribeJobs(ctx)
+	}
+	return mark, err
 }
 
 // measure compares where FreeSWITCH stands with what was seen last.
@@ -220,7 +237,7 @@ func (c *Client) measure(up *Up, mark *Event) {
 		up.MissedAtMost = sequence - c.seen.sequence - 1 // the mark itself is no loss
 	}
 	c.seen.core = up.CoreUUID
-	c.seen.sequence = max(sequence, 1)
+	c.seen.sequence = sequence
 }
 
 // run hands the events of one connection to h until it ends, and says why it did.
@@ -269,12 +286,19 @@ func (c *Client) deliver(ctx context.Context, conn *Conn, h BatchHandler) {
 		if err != nil {
 			return
 		}
-		last := batch[n-1]
-		if sequence := last.Sequence(); sequence > c.seen.sequence {
-			c.seen.sequence = sequence
+		if ctx.Err() != nil {
+			c.drop("shutdown", n+conn.queue.len())
+			return
 		}
+		c.seen.note(batch[n-1])
 		h.HandleEvents(ctx, batch[:n])
 		clear(batch[:n])
+	}
+}
+
+func (c *Client) drop(reason string, n int) {
+	if c.cfg.Hooks.Dropped != nil {
+		c.cfg.Hooks.Dropped(reason, n)
 	}
 }
 

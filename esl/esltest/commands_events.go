@@ -1,0 +1,288 @@
+package esltest
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/genesis-esl/genesis/esl"
+)
+
+func (l *listener) eventCommand(line string) {
+	words := strings.Fields(line)[1:]
+	l.mu.Lock()
+	format, events, custom, keys := l.format, l.events, false, 0
+	var subclasses []string
+	permitted := true
+	for _, word := range words {
+		if custom {
+			subclasses = append(subclasses, word)
+			continue
+		}
+		if f, err := esl.ParseFormat(strings.ToLower(word)); err == nil {
+			format = f
+			continue
+		}
+		id, ok := eventByName(word)
+		if !ok {
+			continue
+		}
+		keys++
+		permitted = permitted && l.user.mayEvent(word)
+		switch id {
+		case evAll:
+			events.addAll()
+			subclasses = append(subclasses, l.core.subclasses()...)
+		case evCustom:
+			custom = true
+			events.add(id)
+		default:
+			events.add(id)
+		}
+	}
+	switch {
+	case !permitted:
+		l.reply(denied)
+	case keys == 0:
+		l.reply("-ERR no keywords supplied")
+	default:
+		for _, subclass := range subclasses {
+			l.customs[subclass] = true
+		}
+		l.format, l.events, l.enabled = format, events, true
+		l.reply("+OK event listener enabled " + format.String())
+	}
+	l.mu.Unlock()
+	l.refile()
+}
+
+// subclasses returns those that "event ALL" includes: the ones registered at
+// that moment.
+func (c *core) subclasses() []string {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	all := make([]string, 0, len(c.customs)+1)
+	for subclass := range c.customs {
+		all = append(all, subclass)
+	}
+	return append(all, "conference::maintenance")
+}
+
+func (l *listener) nixevent(line string) {
+	words := strings.Fields(line)[1:]
+	custom, keys := false, 0
+	l.mu.Lock()
+	for _, word := range words {
+		if custom {
+			delete(l.customs, word)
+			continue
+		}
+		id, ok := eventByName(word)
+		if !ok {
+			continue
+		}
+		keys++
+		switch id {
+		case evAll:
+			l.events = eventSet{}
+			clear(l.customs)
+		case evCustom:
+			custom = true
+		default:
+			l.events.remove(id)
+		}
+	}
+	l.mu.Unlock()
+	if keys == 0 {
+		l.reply("-ERR no keywords supplied")
+		return
+	}
+	l.refile()
+	l.reply("+OK events nixed")
+}
+
+func (l *listener) noevents() {
+	l.mu.Lock()
+	enabled := l.enabled
+	l.enabled, l.events, l.queue = false, eventSet{}, nil
+	clear(l.customs)
+	l.mu.Unlock()
+	if !enabled {
+		l.reply("-ERR not listening for events")
+		return
+	}
+	l.refile()
+	l.reply("+OK no longer listening for events")
+}
+
+func (l *listener) filter(line string) {
+	args := strings.Fields(line[len("filter "):])
+	remove := false
+	if len(args) > 1 && strings.EqualFold(args[0], "delete") {
+		remove, args = true, args[1:]
+	} else if len(args) > 1 && strings.EqualFold(args[0], "add") {
+		args = args[1:]
+	}
+	value := strings.Join(args[min(1, len(args)):], " ")
+	switch {
+	case len(args) == 0 || !remove && value == "":
+		l.reply("-ERR invalid syntax")
+		return
+	case remove:
+		l.dropFilters(args[0], value)
+		l.reply(fmt.Sprintf("+OK filter deleted. [%s][%s]", args[0], value))
+	default:
+		l.mu.Lock()
+		l.filters = append(l.filters, newFilter(args[0], value))
+		l.mu.Unlock()
+		l.reply(fmt.Sprintf("+OK filter added. [%s]=[%s]", args[0], value))
+	}
+	l.refile()
+}
+
+func (l *listener) dropFilters(name, value string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	kept := l.filters[:0:0]
+	for _, f := range l.filters {
+		all := strings.EqualFold(name, "all")
+		if !all && (!strings.EqualFold(f.name, name) || value != "" && f.value != value) {
+			kept = append(kept, f)
+		}
+	}
+	l.filters = kept
+}
+
+// myevents on an inbound socket takes a uuid; an unknown one is accepted, and
+// then every channel's events come.
+func (l *listener) myevents(line string) {
+	l.mu.Lock()
+	if l.mine {
+		l.mu.Unlock()
+		l.reply("-ERR aready enabled.")
+		return
+	}
+	for _, word := range strings.Fields(line)[1:] {
+		if f, err := esl.ParseFormat(strings.ToLower(word)); err == nil {
+			l.format = f
+		} else if ch := l.core.channel(word); ch != nil && l.ch == nil {
+			l.mineUUID = word
+		}
+	}
+	if l.ch != nil {
+		l.mineUUID = l.ch.uuid
+	}
+	l.mine, l.enabled = true, true
+	for i := range ownEvents {
+		l.events[i] |= ownEvents[i]
+	}
+	l.mu.Unlock()
+	l.refile()
+	l.reply("+OK Events Enabled")
+}
+
+func (l *listener) divertEvents(line string) {
+	if l.ch == nil {
+		l.reply("-ERR not controlling a session.")
+		return
+	}
+	switch strings.ToLower(strings.TrimSpace(line[len("divert_events"):])) {
+	case "on":
+		l.divert = true
+		l.reply("+OK events diverted")
+	case "off":
+		l.divert = false
+		l.reply("+OK events not diverted")
+	default:
+		l.reply("-ERR invalid syntax")
+	}
+}
+
+// lingerState is what becomes of an outbound socket when its call has ended.
+type lingerState struct {
+	on      bool
+	seconds int // -1: until the client closes
+	started bool
+	timer   *time.Timer
+}
+
+func (l *listener) lingerCommand(line string) {
+	if l.ch == nil {
+		l.reply("-ERR not controlling a session")
+		return
+	}
+	if hasPrefix(line, "nolinger") {
+		l.linger = lingerState{}
+		l.reply("+OK will not linger")
+		return
+	}
+	seconds, err := strconv.Atoi(strings.TrimSpace(line[len("linger"):]))
+	if err != nil || seconds <= 0 {
+		l.linger = lingerState{on: true, seconds: -1}
+		l.reply("+OK will linger")
+		return
+	}
+	l.linger = lingerState{on: true, seconds: seconds}
+	l.reply(fmt.Sprintf("+OK will linger %d seconds", seconds))
+}
+
+var logLevels = []string{"console", "alert", "crit", "err", "warning", "notice", "info", "debug"}
+
+// logLevel reads a level as FreeSWITCH does: a name, or a number up to 63.
+func logLevel(word string) (int, bool) {
+	if n, err := strconv.Atoi(word); err == nil && n >= 0 {
+		return min(n, 63), true
+	}
+	for level, name := range logLevels {
+		if strings.EqualFold(word, name) {
+			return level, true
+		}
+	}
+	return 0, false
+}
+
+func (l *listener) logCommand(line string) {
+	if l.user != nil && l.user.NoLog {
+		l.reply(denied)
+		return
+	}
+	word := strings.TrimSpace(line[len("log"):])
+	level, ok := 7, true
+	if word != "" {
+		level, ok = logLevel(word)
+	}
+	if !ok {
+		l.reply("-ERR invalid log level")
+		return
+	}
+	l.setLogLevel(level)
+	l.reply(fmt.Sprintf("+OK log level %s [%d]", word, level))
+}
+
+func (l *listener) nolog() {
+	l.mu.Lock()
+	was := l.logLevel
+	l.mu.Unlock()
+	if was < 0 {
+		l.reply("-ERR not loging")
+		return
+	}
+	l.setLogLevel(-1)
+	l.reply("+OK no longer logging")
+}
+
+func (l *listener) setLogLevel(level int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.logLevel < 0 && level >= 0 {
+		l.core.loggers.Add(1)
+	}
+	if l.logLevel >= 0 && level < 0 {
+		l.core.loggers.Add(-1)
+	}
+	l.logLevel = level
+	if level < 0 {
+		l.logs = nil
+	}
+}

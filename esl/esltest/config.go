@@ -1,0 +1,175 @@
+package esltest
+
+import (
+	"log/slog"
+	"net/netip"
+	"time"
+)
+
+// Config says how the simulated FreeSWITCH behaves. The zero value is one that
+// listens on a free port of 127.0.0.1 with the password ClueCon.
+type Config struct {
+	// Addr is the address to listen on. Default 127.0.0.1:0, any free port.
+	Addr string
+	// Password is what auth must say. Default ClueCon.
+	Password string
+	// Users are those that userauth knows. Default none.
+	Users []User
+	// Allow lists the networks that may connect; others get the rude
+	// rejection. Default all.
+	Allow []netip.Prefix
+
+	// Hostname, Switchname, IPv4, IPv6 and Domain appear in events. Defaults:
+	// simulator, the hostname, 127.0.0.1, ::1 and the IPv4.
+	Hostname, Switchname, IPv4, IPv6, Domain string
+	// Version is FreeSWITCH-Version without the bits. Default 1.11.3-dev.
+	Version string
+	// MaxSessions is how many channels there can be at once; more are refused
+	// with NORMAL_TEMPORARY_FAILURE. Default 50,000.
+	MaxSessions int
+	// Globals are the global variables, besides those that follow from the
+	// rest, such as hostname and core_uuid.
+	Globals map[string]string
+
+	// Heartbeat is the time between HEARTBEATs. Default 20 s; negative none.
+	Heartbeat time.Duration
+	// AuthTimeout is how long a client has to authenticate. Default 25 s.
+	AuthTimeout time.Duration
+	// ConnectTimeout is how long an outbound server has to say connect.
+	// Default 25 s.
+	ConnectTimeout time.Duration
+	// Queue is how many events wait for a client that does not read. Default
+	// 100,000.
+	Queue int
+	// MaxLost is how many events may be lost because the queue is full
+	// before the client is disconnected. Default 500.
+	MaxLost int
+
+	// Extensions is the dialplan, tried in order; calls that match none go on
+	// to DefaultExtensions.
+	Extensions []Extension
+	// Endpoints tells what becomes of a call to an address such as user/1000
+	// or sofia/gateway/gw/4912345, tried in order before DefaultEndpoint.
+	Endpoints []Endpoint
+	// Registrations are what "show registrations" lists.
+	Registrations []Registration
+	// PlayTime is how long a sound file lasts; tones and silences last as long
+	// as they say. Default 1 s.
+	PlayTime time.Duration
+	// Pace is the speed of media time: 10 plays a tone of a second in 100 ms.
+	// Default 1.
+	Pace float64
+	// VerboseEvents puts the variables in every channel event, as "fsctl
+	// verbose_events on" does.
+	VerboseEvents bool
+
+	// Faults are what goes wrong; see Fault.
+	Faults []Fault
+	// Logger gets what the simulator has to say about itself. Default none.
+	Logger *slog.Logger
+}
+
+// User is a directory user for userauth.
+type User struct {
+	// Name is user@domain.
+	Name string
+	// Password is the user's esl-password.
+	Password string
+	// Events lists the events that the user may subscribe to, as FreeSWITCH
+	// spells esl-allowed-events. Empty: all.
+	Events []string
+	// API lists the api commands that the user may run. Empty: all.
+	API []string
+	// NoLog forbids the log command.
+	NoLog bool
+}
+
+// Extension is one entry of the dialplan.
+type Extension struct {
+	// Match is a regular expression on the destination number. $1 and so on
+	// stand for its groups in the arguments of Actions.
+	Match string
+	// Name is the extension's name in logs. Default Match.
+	Name string
+	// Actions are the applications to run.
+	Actions []Action
+}
+
+// Action is a dialplan application with its argument.
+type Action struct {
+	App  string `yaml:"app" json:"app"`
+	Data string `yaml:"data" json:"data"`
+}
+
+// Endpoint tells how addresses behave that are called.
+type Endpoint struct {
+	// Match is a regular expression on the address, as it stands in the dial
+	// string: ^user/1001$.
+	Match string
+	// Ring is the time from the call to the 180.
+	Ring time.Duration
+	// Answer is the time from the ringing to the answer. Negative: never.
+	Answer time.Duration
+	// Cause, when set, is the hangup cause with which the address refuses,
+	// after Answer: USER_BUSY, CALL_REJECTED, NO_USER_RESPONSE …
+	Cause string
+	// Hangup is the time after the answer at which the called party hangs up.
+	// 0: never.
+	Hangup time.Duration
+	// Digits are pressed by the called party after the answer.
+	Digits string
+}
+
+// Registration is one line of "show registrations".
+type Registration struct {
+	User, Realm, Token, URL, NetworkIP, NetworkPort, NetworkProto, Hostname, Metadata string
+	Expires                                                                           int64
+}
+
+// DefaultExtensions are the dialplan's last resort, the one that the recordings
+// were made with: 9196 answers and echoes, 10XX answer and hold the line for a
+// minute, 2000 plays a tone, 3001 is busy, 40XX are conference rooms, 9999
+// and its neighbours park. Any other number answers and parks.
+func DefaultExtensions() []Extension {
+	return []Extension{
+		{Match: `^9196$`, Name: "echo", Actions: []Action{{App: "answer"}, {App: "echo"}}},
+		{Match: `^10[01]\d$`, Name: "answer_and_hold", Actions: []Action{{App: "answer"}, {App: "sleep", Data: "60000"}}},
+		{Match: `^2000$`, Name: "tone", Actions: []Action{{App: "answer"}, {App: "playback", Data: "tone_stream://%(2000,4000,440,480)"}}},
+		{Match: `^3001$`, Name: "busy", Actions: []Action{{App: "hangup", Data: "USER_BUSY"}}},
+		{Match: `^3002$`, Name: "no answer", Actions: []Action{{App: "ring_ready"}, {App: "sleep", Data: "3600000"}}},
+		{Match: `^40\d\d$`, Name: "conference", Actions: []Action{{App: "answer"}, {App: "conference", Data: "room1@default"}}},
+		{Match: ``, Name: "park", Actions: []Action{{App: "answer"}, {App: "park"}}},
+	}
+}
+
+func (c Config) withDefaults() Config {
+	setDefault(&c.Addr, "127.0.0.1:0")
+	setDefault(&c.Password, "ClueCon")
+	setDefault(&c.Hostname, "simulator")
+	setDefault(&c.Switchname, c.Hostname)
+	setDefault(&c.IPv4, "127.0.0.1")
+	setDefault(&c.IPv6, "::1")
+	setDefault(&c.Domain, c.IPv4)
+	setDefault(&c.Version, "1.11.3-dev")
+	setDefault(&c.MaxSessions, 50_000)
+	setDefault(&c.Heartbeat, 20*time.Second)
+	setDefault(&c.AuthTimeout, 25*time.Second)
+	setDefault(&c.ConnectTimeout, 25*time.Second)
+	setDefault(&c.Queue, 100_000)
+	setDefault(&c.MaxLost, 500)
+	setDefault(&c.PlayTime, time.Second)
+	if c.Pace <= 0 {
+		c.Pace = 1
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	return c
+}
+
+func setDefault[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}

@@ -1,0 +1,324 @@
+package esltest
+
+import (
+	"bufio"
+	"errors"
+	"io"
+	"net"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/genesis-esl/genesis/esl"
+)
+
+// listener is one event socket, inbound or outbound. Its goroutine answers the
+// waiting commands first and sends events when the input is idle, as
+// FreeSWITCH does (f_api_bgapi: eight replies, then five BACKGROUND_JOBs).
+type listener struct {
+	core     *core
+	conn     net.Conn
+	requests chan request
+	out      []byte
+	ended    bool
+
+	authed bool
+	user   *User // nil: everything is allowed
+	ch     *channel
+	mode   socketMode // of an outbound socket
+
+	wake chan struct{}
+
+	mu       sync.Mutex // guards what publishing goroutines touch
+	queue    []*event
+	logs     [][]byte
+	lost     int
+	format   esl.Format
+	events   eventSet
+	enabled  bool
+	customs  map[string]bool
+	filters  []filter
+	mine     bool   // myevents
+	mineUUID string // "" with mine: myevents of an unknown channel
+	place    string // the channel under which the core files the listener
+	logLevel int
+	divert   bool
+	linger   lingerState
+	killed   atomic.Bool
+}
+
+// request is a command as read, and whether another one is waiting behind it.
+type request struct {
+	*esl.Request
+	more bool
+}
+
+func newListener(c *core, conn net.Conn) *listener {
+	return &listener{
+		core:     c,
+		conn:     c.srv.faulty(conn),
+		requests: make(chan request, 16),
+		wake:     make(chan struct{}, 1),
+		customs:  map[string]bool{},
+		logLevel: -1,
+	}
+}
+
+// serveInbound is the life of a connection that a client made.
+func (l *listener) serveInbound() {
+	defer l.core.dismiss(l)
+	defer l.conn.Close()
+	if refused := l.core.srv.refuse(l.conn); refused {
+		return
+	}
+	if !l.allowed() {
+		l.write(esl.AppendDisconnectNotice(esl.AppendRudeRejection(nil), "", esl.Goodbye))
+		return
+	}
+	l.write(esl.AppendAuthRequest(nil))
+	stop := l.read()
+	defer stop()
+	if l.authenticate() {
+		l.loop()
+	}
+	l.flush()
+	l.goodbye()
+}
+
+func (l *listener) allowed() bool {
+	allow := l.core.srv.cfg.Allow
+	if l.core.srv.rejects() {
+		return false
+	}
+	if len(allow) == 0 {
+		return true
+	}
+	peer, err := netip.ParseAddrPort(l.conn.RemoteAddr().String())
+	if err != nil {
+		return false
+	}
+	for _, prefix := range allow {
+		if prefix.Contains(peer.Addr().Unmap()) {
+			return true
+		}
+	}
+	return false
+}
+
+// read starts the goroutine that reads commands; stop ends it.
+func (l *listener) read() (stop func()) {
+	done := make(chan struct{})
+	quit := make(chan struct{})
+	size := 16 << 10
+	if l.ch != nil {
+		size = 4 << 10
+	}
+	go func() {
+		defer close(done)
+		defer close(l.requests)
+		rr := esl.NewRequestReader(bufio.NewReaderSize(l.conn, size), esl.Limits{})
+		for {
+			req, err := rr.Next()
+			if err != nil {
+				return
+			}
+			select {
+			case l.requests <- request{req, rr.Pending()}:
+			case <-quit:
+				io.Copy(io.Discard, l.conn)
+				return
+			}
+		}
+	}()
+	return func() {
+		close(quit)
+		l.hangUp()
+		<-done
+	}
+}
+
+// hangUp closes the connection so that the client can still read what has been
+// written: with unread input the kernel would reset it.
+func (l *listener) hangUp() {
+	half, ok := l.conn.(interface{ CloseWrite() error })
+	if !ok || l.killed.Load() || half.CloseWrite() != nil {
+		l.conn.Close()
+		return
+	}
+	l.conn.SetReadDeadline(time.Now().Add(250 * time.Millisecond))
+}
+
+// authenticate answers commands until one of them is the right password.
+func (l *listener) authenticate() bool {
+	deadline := time.NewTimer(l.core.srv.cfg.AuthTimeout)
+	defer deadline.Stop()
+	for !l.authed {
+		select {
+		case req, ok := <-l.requests:
+			if !ok {
+				return false
+			}
+			l.command(req)
+			if l.ended {
+				return false
+			}
+			l.flushUnless(req.more)
+		case <-deadline.C:
+			return false
+		case <-l.core.ctx.Done():
+			return false
+		}
+	}
+	return true
+}
+
+// loop serves until the client leaves or is told to. It is the loop of
+// FreeSWITCH's listener: input first, then logs and events.
+func (l *listener) loop() {
+	for !l.ended && !l.killed.Load() {
+		select {
+		case req, ok := <-l.requests:
+			if !l.serve(req, ok) {
+				return
+			}
+			continue
+		default:
+		}
+		if l.drain() {
+			continue
+		}
+		if l.idle() {
+			return
+		}
+		select {
+		case req, ok := <-l.requests:
+			if !l.serve(req, ok) {
+				return
+			}
+		case <-l.wake:
+		case <-l.lingering():
+		case <-l.core.ctx.Done():
+			return
+		}
+	}
+}
+
+func (l *listener) serve(req request, ok bool) bool {
+	for ok {
+		l.command(req)
+		if l.ended {
+			return true
+		}
+		l.flushUnless(req.more)
+		if !req.more {
+			return true
+		}
+		select {
+		case req, ok = <-l.requests:
+		case <-l.core.ctx.Done():
+			return false
+		}
+	}
+	return false
+}
+
+// drain writes what is queued and says whether there was anything.
+func (l *listener) drain() bool {
+	l.mu.Lock()
+	logs, events, format := l.logs, l.queue, l.format
+	l.logs, l.queue = nil, nil
+	l.mu.Unlock()
+	if len(logs) == 0 && len(events) == 0 {
+		return false
+	}
+	for _, line := range logs {
+		l.out = append(l.out, line...)
+	}
+	for _, e := range events {
+		l.out = append(l.out, e.frame(format)...)
+		if len(l.out) > 64<<10 {
+			l.flush()
+		}
+	}
+	l.flush()
+	return true
+}
+
+func (l *listener) flushUnless(more bool) {
+	if !more {
+		l.flush()
+	}
+}
+
+func (l *listener) flush() {
+	if len(l.out) > 0 {
+		l.write(l.out)
+		l.out = l.out[:0]
+		if cap(l.out) > 1<<20 {
+			l.out = nil
+		}
+	}
+}
+
+func (l *listener) write(b []byte) {
+	if _, err := l.conn.Write(b); err != nil && !errors.Is(err, net.ErrClosed) {
+		l.killed.Store(true)
+		l.conn.Close()
+	}
+}
+
+func (l *listener) reply(text string, extra ...esl.Header) {
+	l.out = esl.AppendReply(l.out, text, extra...)
+}
+
+// goodbye is the notice with which FreeSWITCH closes a connection.
+func (l *listener) goodbye() {
+	uuid := ""
+	if l.ch != nil {
+		uuid = l.ch.uuid
+	}
+	text := esl.Goodbye
+	l.write(esl.AppendDisconnectNotice(nil, uuid, text))
+}
+
+// nudge wakes the listener's goroutine.
+func (l *listener) nudge() {
+	select {
+	case l.wake <- struct{}{}:
+	default:
+	}
+}
+
+func (l *listener) filedUnder() string { return l.place }
+
+func (l *listener) subscribed() eventSet {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.enabled {
+		return eventSet{}
+	}
+	return l.events
+}
+
+// offer queues an event if the client has asked for it.
+func (l *listener) offer(e *event) {
+	l.mu.Lock()
+	if !l.accepts(e) {
+		l.mu.Unlock()
+		return
+	}
+	full := len(l.queue) >= l.core.srv.cfg.Queue
+	if full {
+		l.lost++
+	} else {
+		l.queue = append(l.queue, e)
+	}
+	kill := l.lost > l.core.srv.cfg.MaxLost
+	l.mu.Unlock()
+	if kill && l.killed.CompareAndSwap(false, true) {
+		l.core.srv.cfg.Logger.Warn("client too slow, disconnecting", "lost", l.core.srv.cfg.MaxLost+1)
+		l.conn.Close()
+	}
+	l.nudge()
+}

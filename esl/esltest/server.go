@@ -1,0 +1,186 @@
+package esltest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"time"
+)
+
+// Server is a simulated FreeSWITCH. Its methods are safe for concurrent use.
+type Server struct {
+	cfg  Config
+	plan *dialplan
+
+	mu       sync.Mutex
+	addr     string
+	core     *core // nil before Start and after Close
+	shutdown bool
+}
+
+// NewServer starts a server with the default Config. It panics when it cannot
+// listen on 127.0.0.1, as httptest does.
+func NewServer() *Server {
+	srv := NewUnstartedServer(Config{})
+	if err := srv.Start(); err != nil {
+		panic(err)
+	}
+	return srv
+}
+
+// NewUnstartedServer returns a server that Start will start.
+func NewUnstartedServer(cfg Config) *Server {
+	return &Server{cfg: cfg.withDefaults()}
+}
+
+// Start listens and serves in the background. The error says what is wrong with
+// the configuration or why the address cannot be listened on.
+func (s *Server) Start() error {
+	plan, err := newDialplan(&s.cfg)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.core != nil {
+		return errors.New("esltest: server is already started")
+	}
+	if s.shutdown {
+		return errors.New("esltest: server is closed")
+	}
+	s.plan = plan
+	return s.boot(s.cfg.Addr)
+}
+
+// boot starts one run of FreeSWITCH. The caller holds mu.
+func (s *Server) boot(addr string) error {
+	ln, err := net.Listen("tcp", addr)
+	if err != nil {
+		return fmt.Errorf("esltest: %w", err)
+	}
+	s.addr = ln.Addr().String()
+	s.core = newCore(s, ln)
+	s.core.start()
+	return nil
+}
+
+// Addr returns host:port of the event socket. It stays the same over Restart.
+func (s *Server) Addr() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.addr
+}
+
+// Password returns the password that auth must say.
+func (s *Server) Password() string { return s.cfg.Password }
+
+// CoreUUID returns the Core-UUID of the present run.
+func (s *Server) CoreUUID() string {
+	if c := s.current(); c != nil {
+		return c.uuid
+	}
+	return ""
+}
+
+// Close stops the server: every connection is cut, every call ends, and no
+// goroutine is left when it returns. Closing twice is harmless.
+func (s *Server) Close() {
+	s.mu.Lock()
+	c := s.core
+	s.core, s.shutdown = nil, true
+	s.mu.Unlock()
+	if c != nil {
+		c.stop()
+	}
+}
+
+// Restart ends FreeSWITCH and starts it again on the same port with a new
+// Core-UUID: all calls are gone, all connections cut without a word.
+func (s *Server) Restart() error {
+	if err := s.Stop(); err != nil {
+		return err
+	}
+	return s.Resume()
+}
+
+// Stop ends FreeSWITCH as a crash would: connections are cut and new ones
+// refused until Resume.
+func (s *Server) Stop() error {
+	s.mu.Lock()
+	c := s.core
+	s.core = nil
+	s.mu.Unlock()
+	if c == nil {
+		return errors.New("esltest: server is not running")
+	}
+	c.stop()
+	return nil
+}
+
+// Resume starts FreeSWITCH again after Stop, on the same port.
+func (s *Server) Resume() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.core != nil || s.shutdown || s.addr == "" {
+		return errors.New("esltest: server is not stopped")
+	}
+	var err error
+	// The port can be taken for a moment by a connection that is being closed.
+	for range 50 {
+		if err = s.boot(s.addr); err == nil {
+			return nil
+		}
+		wait := time.NewTimer(20 * time.Millisecond)
+		<-wait.C
+	}
+	return err
+}
+
+// CutConnections closes every event socket, in both directions, without a
+// notice, and returns how many there were. Calls go on unless they depended on
+// their outbound socket.
+func (s *Server) CutConnections() int {
+	c := s.current()
+	if c == nil {
+		return 0
+	}
+	listeners := c.allListeners()
+	for _, l := range listeners {
+		l.conn.Close()
+	}
+	return len(listeners)
+}
+
+// Connections returns how many event sockets are open, in both directions.
+func (s *Server) Connections() int {
+	c := s.current()
+	if c == nil {
+		return 0
+	}
+	return len(c.allListeners())
+}
+
+func (s *Server) current() *core {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.core
+}
+
+// Beat sends a HEARTBEAT now.
+func (s *Server) Beat() {
+	if c := s.current(); c != nil {
+		c.beat()
+	}
+}
+
+// API runs an api command and returns its output, as a client would get it.
+// It returns when the command has ended, or with an empty string when ctx ends.
+func (s *Server) API(ctx context.Context, command string) string {
+	c := s.current()
+	if c == nil {
+		return ""
+	}
+	return c.api(ctx, command)
+}

@@ -1,0 +1,105 @@
+package esltest
+
+import (
+	"regexp"
+	"strings"
+)
+
+// filter is one line of the filter command.
+type filter struct {
+	name, value string
+	positive    bool
+	re          *regexp.Regexp // nil: compare without regard to case
+}
+
+func newFilter(name, value string) filter {
+	f := filter{name: name, value: value, positive: true}
+	compare := strings.TrimLeft(value, "+- ")
+	for _, c := range value[:len(value)-len(compare)] {
+		f.positive = c != '-' && (f.positive || c == '+')
+	}
+	if strings.HasPrefix(compare, "/") {
+		pattern := strings.TrimPrefix(compare, "/")
+		if end := strings.LastIndexByte(pattern, '/'); end >= 0 {
+			pattern = pattern[:end]
+		}
+		if re, err := regexp.Compile(pattern); err == nil {
+			f.re = re
+		}
+	}
+	return f
+}
+
+func (f *filter) match(value string) bool {
+	if f.re != nil {
+		return f.re.MatchString(value)
+	}
+	return strings.EqualFold(value, strings.TrimLeft(f.value, "+- "))
+}
+
+// passes applies the filters as FreeSWITCH does: an event passes when one
+// positive filter matches and no negative one behind it does. Without a filter
+// everything passes; a filter on a header that the event lacks lets nothing
+// pass, HEARTBEAT included.
+func passes(filters []filter, e *event) bool {
+	if len(filters) == 0 {
+		return true
+	}
+	send := false
+	for i := range filters {
+		f := &filters[i]
+		if send && f.positive {
+			continue
+		}
+		value := e.get(f.name)
+		if value == "" || !f.match(value) {
+			continue
+		}
+		if !f.positive {
+			return false
+		}
+		send = true
+	}
+	return send
+}
+
+// accepts decides whether the client gets an event. The caller holds mu.
+func (l *listener) accepts(e *event) bool {
+	if !l.enabled || l.killed.Load() || !l.events.has(e.id) {
+		return false
+	}
+	if e.id == evCustom && e.subclass != "" && !l.customs[e.subclass] {
+		return false
+	}
+	if !passes(l.filters, e) {
+		return false
+	}
+	if l.mine && l.mineUUID != "" {
+		return e.uuid == l.mineUUID || e.owner == l.mineUUID
+	}
+	return true
+}
+
+// refile tells the core where to look for the listener: under one channel when
+// myevents or filters on Unique-ID allow no other, else among those who may
+// want any event. It keeps thousands of outbound sockets from being asked about
+// every event.
+func (l *listener) refile() {
+	l.mu.Lock()
+	uuid := ""
+	if l.mine {
+		uuid = l.mineUUID
+	}
+	if uuid == "" && len(l.filters) == 1 {
+		if f := l.filters[0]; f.positive && f.re == nil && strings.EqualFold(f.name, "Unique-ID") {
+			uuid = strings.TrimLeft(f.value, "+- ")
+		}
+	}
+	enabled := l.enabled
+	l.mu.Unlock()
+	l.core.unlisten(l)
+	l.place = uuid
+	if enabled {
+		l.core.listen(l, uuid)
+	}
+}
