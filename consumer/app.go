@@ -1,0 +1,157 @@
+package consumer
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/genesis-esl/genesis/esl"
+)
+
+// App routes events to handlers. Register handlers and set the fields before
+// Serve or Run; the zero value of each field is sensible. An App can be served
+// again once it has stopped.
+type App struct {
+	// Workers bounds how many handlers run at a time: 16 for each processor when
+	// zero. Handlers that wait (for a database, for FreeSWITCH) want many.
+	Workers int
+	// QueueEvents bounds how many events wait or are being handled: 100,000 when
+	// zero.
+	QueueEvents int
+	// QueueBytes bounds the memory of these events: 256 MiB when zero. An event
+	// larger than that passes alone.
+	QueueBytes int64
+	// DrainTimeout is how long handlers may go on once Serve is told to stop: 10 s
+	// when zero, not at all when negative. After that their contexts end and what
+	// is still queued is dropped.
+	DrainTimeout time.Duration
+	// Hooks is told what happens; nil for nobody.
+	Hooks *Hooks
+	// Logger gets errors of handlers; slog.Default() when nil.
+	Logger *slog.Logger
+
+	mu            sync.Mutex
+	registrations []*registration
+	middleware    []Middleware
+	up            []upFunc
+	errs          []error
+	serving       bool
+
+	client  atomic.Pointer[esl.Client]
+	current atomic.Pointer[dispatcher]
+}
+
+// New returns an App without handlers.
+func New() *App { return new(App) }
+
+// ErrServing says that an App was changed or served while it was being served.
+var ErrServing = errors.New("consumer: the app is being served")
+
+// Handle registers a handler for events of a name: FreeSWITCH's event name
+// ("CHANNEL_ANSWER"), the subclass of a CUSTOM event ("sofia::register"), or "*"
+// for every event. Handlers of one event run one after the other in the order of
+// registration. What is wrong with a registration is told by Err and by Serve.
+func (a *App) Handle(name string, h Handler, opts ...Option) {
+	r := &registration{name: name, handler: h}
+	var errs []error
+	if name == "" {
+		errs = append(errs, errors.New("no event name"))
+	}
+	if h == nil {
+		errs = append(errs, errors.New("no handler"))
+	}
+	for _, opt := range opts {
+		if err := opt(r); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.serving {
+		errs = append(errs, ErrServing)
+	}
+	if len(errs) > 0 {
+		a.errs = append(a.errs, fmt.Errorf("consumer: handler for %q: %w", name, errors.Join(errs...)))
+		return
+	}
+	a.registrations = append(a.registrations, r)
+}
+
+// HandleFunc is Handle for a function.
+func (a *App) HandleFunc(name string, h HandlerFunc, opts ...Option) {
+	if h == nil {
+		a.Handle(name, nil, opts...)
+		return
+	}
+	a.Handle(name, h, opts...)
+}
+
+// Use wraps all handlers, those registered before and after, in a middleware.
+// The first one given is the outermost.
+func (a *App) Use(mw ...Middleware) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.serving {
+		a.errs = append(a.errs, fmt.Errorf("consumer: middleware: %w", ErrServing))
+		return
+	}
+	a.middleware = append(a.middleware, mw...)
+}
+
+// Err returns what is wrong with the registrations so far, or nil.
+func (a *App) Err() error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return errors.Join(a.errs...)
+}
+
+// Events returns what the app subscribes to: the names it handles and HEARTBEAT,
+// sorted; with a handler for "*" it is ALL and the subclasses handled, for ALL
+// does not bring subclasses that FreeSWITCH learns of later.
+func (a *App) Events() []string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	names := map[string]bool{"HEARTBEAT": true}
+	for _, r := range a.registrations {
+		names[r.name] = true
+	}
+	if names[ResyncEvent] {
+		for _, name := range resyncEvents {
+			names[name] = true
+		}
+	}
+	if names["*"] || names["ALL"] {
+		for name := range names {
+			if esl.IsEventName(name) || name == "*" {
+				delete(names, name)
+			}
+		}
+		names["ALL"] = true
+	}
+	sorted := make([]string, 0, len(names))
+	for name := range names {
+		sorted = append(sorted, name)
+	}
+	slices.Sort(sorted)
+	return sorted
+}
+
+// Backlog returns how many events wait or are being handled, and the bytes of
+// memory that they take; zeros when the app is not being served.
+func (a *App) Backlog() (events int, size int64) {
+	if d := a.current.Load(); d != nil {
+		return d.backlog()
+	}
+	return 0, 0
+}
+
+func (a *App) logger() *slog.Logger {
+	if a.Logger != nil {
+		return a.Logger
+	}
+	return slog.Default()
+}

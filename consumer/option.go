@@ -1,0 +1,65 @@
+package consumer
+
+import (
+	"fmt"
+	"regexp"
+	"time"
+
+	"github.com/genesis-esl/genesis/esl"
+)
+
+// Option limits a registration to some events, or sets how its handler runs.
+// With several, an event has to pass all.
+type Option func(*registration) error
+
+// Where passes events whose header has just this value. Header names are
+// compared without regard to case, values with.
+func Where(header, value string) Option {
+	return filter(func(ev *esl.Event) bool {
+		got, ok := ev.Lookup(header)
+		return ok && got == value
+	})
+}
+
+// Match passes events in whose header the regular expression (package regexp's
+// syntax) matches somewhere; ^ and $ tie it to the whole value. An expression
+// that does not compile makes Serve fail with an error that names it.
+func Match(header, expression string) Option {
+	re, err := regexp.Compile(expression)
+	if err != nil {
+		return func(*registration) error {
+			return fmt.Errorf("bad regular expression %q for header %s: %w", expression, header, err)
+		}
+	}
+	return filter(func(ev *esl.Event) bool {
+		got, ok := ev.Lookup(header)
+		return ok && re.MatchString(got)
+	})
+}
+
+// Has passes events that have the header, even an empty one.
+func Has(header string) Option {
+	return filter(func(ev *esl.Event) bool {
+		_, ok := ev.Lookup(header)
+		return ok
+	})
+}
+
+// Timeout ends the context of the handler after d. An error that the handler
+// returns after that is counted as a timeout. Zero sets no limit.
+func Timeout(d time.Duration) Option {
+	return func(r *registration) error {
+		if d < 0 {
+			return fmt.Errorf("negative timeout %v", d)
+		}
+		r.timeout = d
+		return nil
+	}
+}
+
+func filter(ok func(*esl.Event) bool) Option {
+	return func(r *registration) error {
+		r.filters = append(r.filters, ok)
+		return nil
+	}
+}

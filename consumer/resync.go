@@ -1,0 +1,272 @@
+package consumer
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/genesis-esl/genesis/esl"
+)
+
+// ResyncEvent is the name of an event of the app's own. A handler registered for
+// it is told, after each connect, of every call that changed unseen:
+//
+//	app.HandleFunc(consumer.ResyncEvent, func(ctx context.Context, ev *esl.Event) error {
+//		switch ev.Get("Resync") {
+//		case "ended": // no CHANNEL_HANGUP_COMPLETE came or will come for ev.UUID()
+//		case "new":   // no CHANNEL_CREATE came or will come for ev.UUID()
+//		}
+//		return nil
+//	})
+//
+// It is a CUSTOM event with the headers Resync, Unique-ID, Channel-Name,
+// Call-Direction, Caller-Caller-ID-Number and Caller-Destination-Number (as far as
+// known), and comes in order with the other events of the call. At the first
+// connect the calls that exist already are "new".
+//
+// The app compares the calls it knows from events with FreeSWITCH's "show channels
+// as json", once events are known to have caught up with that list. Calls that
+// both began and ended while the connection was down leave no trace. A user that
+// may not run "api show" gets no such events, and a warning in the log.
+//
+// Keep a set of calls, not a counter: a call that began unseen and ends before the
+// comparison shows by its CHANNEL_HANGUP_COMPLETE alone.
+const ResyncEvent = "genesis::resync"
+
+// resyncEvents are what following the calls takes.
+var resyncEvents = []string{"CHANNEL_CREATE", "CHANNEL_HANGUP_COMPLETE", "CHANNEL_DESTROY", ResyncEvent}
+
+// resyncTimeout bounds how long FreeSWITCH may take for its list of channels, and
+// then how long the mark may take to come back.
+const resyncTimeout = 10 * time.Second
+
+// followed is a call that exists, as far as events tell.
+type followed struct {
+	headers []esl.Header
+	over    bool // CHANNEL_HANGUP_COMPLETE was seen; CHANNEL_DESTROY is yet to come
+}
+
+// tracker follows calls and finds out which ones changed while nobody looked.
+// A nil tracker does nothing.
+type tracker struct {
+	app  *App
+	wg   sync.WaitGroup
+	stop context.CancelFunc
+	ctx  context.Context
+
+	mu    sync.Mutex
+	next  esl.Handler
+	calls map[string]*followed
+	round *round
+}
+
+// round is one comparison. It ends when the mark comes back on the event socket:
+// events that were on their way when the list was made have come by then.
+type round struct {
+	mark    string
+	before  map[string]bool // calls not over when the connection came up
+	touched map[string]bool // calls with events since then
+	rows    map[string]row
+}
+
+// row is a line of show channels as json.
+type row struct {
+	UUID      string `json:"uuid"`
+	Direction string `json:"direction"`
+	Name      string `json:"name"`
+	Caller    string `json:"cid_num"`
+	Callee    string `json:"dest"`
+}
+
+// newTracker returns nil unless somebody wants ResyncEvent.
+func newTracker(a *App) *tracker {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, r := range a.registrations {
+		if r.name == ResyncEvent {
+			ctx, stop := context.WithCancel(context.Background())
+			return &tracker{app: a, ctx: ctx, stop: stop, calls: map[string]*followed{}}
+		}
+	}
+	return nil
+}
+
+// wait ends what is under way.
+func (t *tracker) wait() {
+	if t != nil {
+		t.stop()
+		t.wg.Wait()
+	}
+}
+
+// watch returns a handler that looks at events before h takes them.
+func (t *tracker) watch(h esl.Handler) esl.Handler {
+	if t == nil {
+		return h
+	}
+	t.next = h
+	return t
+}
+
+// HandleEvent follows one event.
+func (t *tracker) HandleEvent(ctx context.Context, ev *esl.Event) {
+	t.HandleEvents(ctx, []*esl.Event{ev})
+}
+
+// HandleEvents follows a batch and hands it on. Events of the comparison that the
+// mark completes come where the mark was.
+func (t *tracker) HandleEvents(ctx context.Context, events []*esl.Event) {
+	from := 0
+	for i, ev := range events {
+		if ev.Name() == "CUSTOM" && ev.Subclass() == ResyncEvent {
+			t.hand(ctx, events[from:i])
+			from = i + 1
+			t.finish(ctx, ev.Get("Resync-Mark"))
+			continue
+		}
+		t.follow(ev)
+	}
+	t.hand(ctx, events[from:])
+}
+
+func (t *tracker) hand(ctx context.Context, events []*esl.Event) {
+	if len(events) > 0 {
+		t.next.(esl.BatchHandler).HandleEvents(ctx, events)
+	}
+}
+
+// follow notes the beginning and end of calls.
+func (t *tracker) follow(ev *esl.Event) {
+	name := ev.Name()
+	if name != "CHANNEL_CREATE" && name != "CHANNEL_HANGUP_COMPLETE" && name != "CHANNEL_DESTROY" {
+		return
+	}
+	uuid := strings.Clone(ev.UUID())
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.round != nil {
+		t.round.touched[uuid] = true
+	}
+	switch name {
+	case "CHANNEL_CREATE":
+		t.calls[uuid] = &followed{headers: describe(uuid, ev.Get("Channel-Name"), ev.Get("Call-Direction"),
+			ev.Get("Caller-Caller-ID-Number"), ev.Get("Caller-Destination-Number"))}
+	case "CHANNEL_HANGUP_COMPLETE":
+		if c := t.calls[uuid]; c != nil {
+			c.over = true
+		}
+	case "CHANNEL_DESTROY":
+		delete(t.calls, uuid)
+	}
+}
+
+func describe(uuid, name, direction, caller, callee string) []esl.Header {
+	headers := []esl.Header{{Name: "Unique-ID", Value: uuid}}
+	add := func(name, value string) {
+		if value != "" {
+			headers = append(headers, esl.Header{Name: name, Value: strings.Clone(value)})
+		}
+	}
+	add("Channel-Name", name)
+	add("Call-Direction", direction)
+	add("Caller-Caller-ID-Number", caller)
+	add("Caller-Destination-Number", callee)
+	return headers
+}
+
+// up begins a comparison; events go on meanwhile.
+func (t *tracker) up(client *esl.Client) {
+	if t == nil {
+		return
+	}
+	r := &round{mark: rand.Text(), before: map[string]bool{}, touched: map[string]bool{}}
+	t.mu.Lock()
+	for uuid, c := range t.calls {
+		if c.over {
+			delete(t.calls, uuid) // its CHANNEL_DESTROY may have been missed
+			r.touched[uuid] = true
+			continue
+		}
+		r.before[uuid] = true
+	}
+	t.round = r
+	t.mu.Unlock()
+	t.wg.Go(func() {
+		ctx, cancel := context.WithTimeout(t.ctx, resyncTimeout)
+		defer cancel()
+		if err := t.compare(ctx, client, r); err != nil && t.ctx.Err() == nil {
+			t.app.logger().WarnContext(ctx, "calls that changed unseen are unknown", "error", err)
+		}
+	})
+}
+
+// compare asks for the list of channels and sends the mark after it.
+func (t *tracker) compare(ctx context.Context, client *esl.Client, r *round) error {
+	output, err := client.API(ctx, "show channels as json")
+	if err != nil {
+		return err
+	}
+	var list struct {
+		Rows []row `json:"rows"`
+	}
+	if err := json.Unmarshal([]byte(output), &list); err != nil {
+		return fmt.Errorf("show channels as json: %w", err)
+	}
+	rows := make(map[string]row, len(list.Rows))
+	for _, row := range list.Rows {
+		rows[row.UUID] = row
+	}
+	t.mu.Lock()
+	r.rows = rows
+	t.mu.Unlock()
+	_, err = client.Send(ctx, markCommand{r.mark})
+	return err
+}
+
+// markCommand sends the event that comes back as the mark.
+type markCommand struct{ mark string }
+
+func (m markCommand) BuildMessage() string {
+	return "sendevent CUSTOM\nEvent-Subclass: " + ResyncEvent + "\nResync-Mark: " + m.mark
+}
+
+// finish completes the round that the mark belongs to, if it is the current one.
+func (t *tracker) finish(ctx context.Context, mark string) {
+	t.mu.Lock()
+	r := t.round
+	if r == nil || r.mark != mark {
+		t.mu.Unlock()
+		return
+	}
+	t.round = nil
+	var changed []*esl.Event
+	for uuid := range r.before {
+		c := t.calls[uuid]
+		if _, exists := r.rows[uuid]; exists || c == nil || r.touched[uuid] {
+			continue
+		}
+		changed = append(changed, resyncEvent("ended", c.headers))
+		delete(t.calls, uuid)
+	}
+	for uuid, row := range r.rows {
+		if t.calls[uuid] == nil && !r.touched[uuid] {
+			c := &followed{headers: describe(uuid, row.Name, row.Direction, row.Caller, row.Callee)}
+			t.calls[uuid] = c
+			changed = append(changed, resyncEvent("new", c.headers))
+		}
+	}
+	t.mu.Unlock()
+	t.hand(ctx, changed)
+}
+
+func resyncEvent(what string, headers []esl.Header) *esl.Event {
+	return esl.NewEvent(append([]esl.Header{
+		{Name: "Event-Name", Value: "CUSTOM"},
+		{Name: "Event-Subclass", Value: ResyncEvent},
+		{Name: "Resync", Value: what},
+	}, headers...), "")
+}

@@ -1,0 +1,217 @@
+package consumer
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/genesis-esl/genesis/esl"
+)
+
+// worker handles events, one call at a time.
+type worker struct {
+	d    *dispatcher
+	home int // the shard it looks into first
+	park chan struct{}
+	run  run
+
+	searching bool // woken to look for work and has not found any yet
+	streak    int  // runs taken from the home shard in a row
+	handler   int  // of the event at hand, the one that is next
+
+	// For hooks.
+	handled Handled
+	ctx     context.Context
+	began   time.Duration
+	clock   time.Duration // when the last handler ended; zero when long ago
+}
+
+// maxStreak is after how many runs a worker turns to the next shard.
+const maxStreak = 64
+
+// start runs a worker on a new goroutine.
+func (d *dispatcher) start(w *worker) {
+	d.workers.Add(1)
+	go func() {
+		defer d.workers.Done()
+		returned := false
+		defer func() {
+			if !returned {
+				// The handler ended the goroutine (runtime.Goexit). Another one goes
+				// on with the next handler.
+				w.ended()
+				d.start(w)
+			}
+		}()
+		w.work()
+		returned = true
+	}()
+}
+
+// work handles events until the dispatcher is closed and nothing is left.
+func (w *worker) work() {
+	for {
+		for w.run.at != nil {
+			w.handle(w.run.at)
+			w.run.at = w.run.at.next
+		}
+		if !w.next() {
+			return
+		}
+	}
+}
+
+// next returns the run at hand, if any, and takes another; false when no more
+// will come.
+func (w *worker) next() bool {
+	if s := w.run.shard; s != nil {
+		w.streak++
+		s.mu.Lock()
+		s.finish(&w.run)
+		w.run = run{}
+		if w.streak < maxStreak {
+			w.run = s.take()
+		}
+		s.mu.Unlock()
+		w.d.freed(false)
+		if w.run.at != nil {
+			return true
+		}
+		w.home++
+	}
+	w.streak = 0
+	for {
+		closed := w.d.closed.Load()
+		if w.search() {
+			return true
+		}
+		if closed {
+			return false
+		}
+		w.rest()
+	}
+}
+
+// search takes a run from the first shard that has one.
+func (w *worker) search() bool {
+	d := w.d
+	mask := len(d.shards) - 1
+	for i := range d.shards {
+		s := &d.shards[(w.home+i)&mask]
+		if s.ready.Load() == 0 {
+			continue
+		}
+		s.mu.Lock()
+		w.run = s.take()
+		s.mu.Unlock()
+		if w.run.at != nil {
+			w.home = (w.home + i) & mask
+			if w.searching {
+				w.searching = false
+				d.idle.searching.Store(false)
+				d.wake() // for what else there is
+			}
+			return true
+		}
+	}
+	return false
+}
+
+// rest waits to be woken, unless there is work after all.
+func (w *worker) rest() {
+	d := w.d
+	w.clock = 0
+	d.freed(true)
+	if w.searching {
+		w.searching = false
+		d.idle.searching.Store(false)
+	}
+	d.idle.add(w)
+	if (d.anyReady() || d.closed.Load()) && d.idle.remove(w) {
+		return
+	}
+	<-w.park
+	w.searching = true
+}
+
+// handle runs the handlers of an event that take it.
+func (w *worker) handle(n *node) {
+	for w.handler < len(n.to.handlers) {
+		if w.d.aborted.Load() {
+			w.d.dropped.Add(1)
+			break
+		}
+		r := n.to.handlers[w.handler]
+		if len(r.filters) > 0 && !r.takes(n.ev) {
+			w.handler++
+			continue
+		}
+		if w.d.hooks.HandlerStart == nil && w.d.hooks.HandlerEnd == nil {
+			if err := r.run(w.d.handlerContext, n.ev); err != nil {
+				w.d.report(w.d.handlerContext, n.ev, err)
+			}
+		} else {
+			w.observe(r, n)
+		}
+		w.handler++
+	}
+	w.handler = 0
+	w.run.bytes += int64(n.size)
+	n.ev, n.to = nil, nil
+}
+
+// observe runs a handler between the hooks.
+func (w *worker) observe(r *registration, n *node) {
+	d := w.d
+	w.ctx = d.handlerContext
+	if d.hooks.HandlerStart != nil {
+		w.ctx = d.hooks.HandlerStart(w.ctx, n.ev)
+	}
+	// Between two handlers in a row lies next to nothing, so that the end of one
+	// is taken for the start of the other: reading the clock is not cheap.
+	if w.began = w.clock; w.began == 0 {
+		w.began = time.Since(d.epoch)
+	}
+	w.observed(n, r.run(w.ctx, n.ev))
+}
+
+func (w *worker) observed(n *node, err error) {
+	d := w.d
+	if d.hooks.HandlerEnd != nil {
+		w.clock = time.Since(d.epoch)
+		w.handled = Handled{Event: n.ev, Name: n.to.name, Duration: w.clock - w.began, Err: err}
+		if err != nil {
+			w.handled.Failure = failureOf(err)
+		}
+		d.hooks.HandlerEnd(w.ctx, &w.handled)
+		w.handled = Handled{}
+	}
+	if err != nil {
+		d.report(w.ctx, n.ev, err)
+	}
+	w.ctx = nil
+}
+
+// ended settles a handler that ended its goroutine.
+func (w *worker) ended() {
+	n := w.run.at
+	if n == nil || n.to == nil {
+		return
+	}
+	if w.ctx == nil {
+		w.ctx = w.d.handlerContext
+	}
+	w.observed(n, &PanicError{})
+	w.handler++
+}
+
+// report logs a handler's failure.
+func (d *dispatcher) report(ctx context.Context, ev *esl.Event, err error) {
+	attrs := []slog.Attr{slog.String("event", ev.Name()), slog.String("call", ev.UUID()), slog.Any("error", err)}
+	var panicked *PanicError
+	if errors.As(err, &panicked) && len(panicked.Stack) > 0 {
+		attrs = append(attrs, slog.String("stack", string(panicked.Stack)))
+	}
+	d.log.LogAttrs(ctx, slog.LevelError, "event handler failed", attrs...)
+}
