@@ -1,0 +1,73 @@
+package observability
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+)
+
+// Mode says what kind of app the process runs, and with it what healthy and
+// ready mean.
+type Mode string
+
+// The two modes.
+const (
+	// Consumer is an app that dials FreeSWITCH's event socket.
+	Consumer Mode = "consumer"
+	// Outbound is a server that FreeSWITCH dials once a call.
+	Outbound Mode = "outbound"
+)
+
+// DefaultHeartbeatTimeout is how old the last HEARTBEAT of a healthy consumer may
+// be. FreeSWITCH sends one every 20 seconds unless told otherwise.
+const DefaultHeartbeatTimeout = 30 * time.Second
+
+// Config configures an Observability. Only Mode is required.
+type Config struct {
+	// Mode is Consumer or Outbound.
+	Mode Mode
+	// ServiceName is the service.name of all telemetry. OTEL_SERVICE_NAME goes
+	// before it; both empty means "genesis".
+	ServiceName string
+	// Version is the version of the app, for service.version. Empty means unknown.
+	Version string
+	// Logger takes what the package has to say. Nil means slog.Default.
+	Logger *slog.Logger
+	// HeartbeatTimeout is the greatest age of the last HEARTBEAT at which a consumer
+	// is healthy. Zero means DefaultHeartbeatTimeout.
+	HeartbeatTimeout time.Duration
+	// Now is the clock. Nil means time.Now. It must be safe for concurrent use.
+	Now func() time.Time
+	// NativeHistograms exposes latency histograms as Prometheus native histograms,
+	// which have no fixed buckets but need a scraper that negotiates protobuf. False,
+	// the default, exposes classic buckets, which any scraper and the shipped
+	// dashboard understand.
+	NativeHistograms bool
+}
+
+func (c Config) withDefaults() (Config, error) {
+	switch c.Mode {
+	case Consumer, Outbound:
+	case "":
+		return c, errors.New("observability: Config.Mode is required: consumer or outbound")
+	default:
+		return c, fmt.Errorf("observability: unknown mode %q: consumer and outbound are allowed", c.Mode)
+	}
+	if c.HeartbeatTimeout < 0 {
+		return c, fmt.Errorf("observability: negative HeartbeatTimeout %v", c.HeartbeatTimeout)
+	}
+	if c.HeartbeatTimeout == 0 {
+		c.HeartbeatTimeout = DefaultHeartbeatTimeout
+	}
+	if c.ServiceName == "" {
+		c.ServiceName = "genesis"
+	}
+	if c.Logger == nil {
+		c.Logger = slog.Default()
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	return c, nil
+}

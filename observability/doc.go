@@ -1,0 +1,46 @@
+// Package observability answers, for a running app, the questions a supervisor,
+// a scraper and an engineer on call ask: is it alive, may it get work, what does
+// it do, and what went wrong.
+//
+// One [Observability] serves one process. It implements the hooks that package
+// esl declares ([Observability.Hooks]) and turns them into health, metrics and
+// spans, so that esl knows nothing of any of them:
+//
+//	obs, err := observability.New(observability.Config{Mode: observability.Consumer})
+//	if err != nil {
+//		return err
+//	}
+//	l, err := net.Listen("tcp", "127.0.0.1:8000") // a busy port is an error here, not a silent absence
+//	if err != nil {
+//		return err
+//	}
+//	go obs.Serve(l)
+//	defer obs.Shutdown(ctx)
+//	client, err := esl.NewClient(esl.ClientConfig{Hooks: obs.Hooks(), Events: []string{"HEARTBEAT"}})
+//
+// # Probes
+//
+// GET /health and GET /ready answer 200 or 503 with a fixed body. They read a
+// cached state and do no I/O, so a probe costs the same whatever FreeSWITCH does.
+//
+//   - A consumer is healthy while its event connection is up and a HEARTBEAT came
+//     within Config.HeartbeatTimeout. A lost connection is unhealthy at once. It is
+//     ready from its first HEARTBEAT on, while healthy, running and not shutting down.
+//   - An outbound server is healthy while its HTTP server answers, and ready while
+//     it listens for FreeSWITCH and is not shutting down.
+//
+// # Metrics
+//
+// Everything is recorded through the OpenTelemetry API and exposed at /metrics by
+// the OpenTelemetry Prometheus exporter, on a registry of its own. Label values
+// come from closed sets or from tables with a bound, beyond which they are "other":
+// nothing a peer may choose freely can grow the number of series.
+//
+// The package sets no OpenTelemetry global and reads no global configuration
+// except the standard OTEL_* environment variables.
+//
+// # When not to use it
+//
+// An app that already runs its own OpenTelemetry SDK and HTTP server can set
+// Config.MeterProvider's place by implementing esl.Hooks itself; the hooks are small.
+package observability

@@ -1,0 +1,82 @@
+package observability
+
+import (
+	"sync/atomic"
+	"time"
+)
+
+// health is the state that probes read: atomics that hooks and setters write, so
+// that reading costs no lock and no I/O.
+type health struct {
+	mode    Mode
+	timeout time.Duration
+	now     func() time.Time
+	started time.Time
+
+	// links counts live event connections; a Client has one at most.
+	links atomic.Int64
+	// beat is the time of the last HEARTBEAT in nanoseconds since started, plus
+	// one so that zero can mean none.
+	beat atomic.Int64
+
+	running  atomic.Bool
+	listens  atomic.Bool
+	stopping atomic.Bool
+}
+
+func newHealth(c Config) *health {
+	return &health{mode: c.Mode, timeout: c.HeartbeatTimeout, now: c.Now, started: c.Now()}
+}
+
+func (h *health) heartbeat() { h.beat.Store(int64(h.now().Sub(h.started)) + 1) }
+
+// heartbeatAge returns the time since the last HEARTBEAT; false when there was none.
+func (h *health) heartbeatAge() (time.Duration, bool) {
+	at := h.beat.Load()
+	if at == 0 {
+		return 0, false
+	}
+	return max(0, h.now().Sub(h.started)-time.Duration(at-1)), true
+}
+
+func (h *health) connected() bool { return h.links.Load() > 0 }
+
+// fresh tells whether FreeSWITCH is known to work: connected, and heard of lately.
+func (h *health) fresh() bool {
+	if !h.connected() {
+		return false
+	}
+	age, ok := h.heartbeatAge()
+	return ok && age <= h.timeout
+}
+
+func (h *health) healthy() bool { return h.mode == Outbound || h.fresh() }
+
+func (h *health) ready() bool {
+	if h.stopping.Load() {
+		return false
+	}
+	if h.mode == Outbound {
+		return h.listens.Load()
+	}
+	// healthy implies that a first HEARTBEAT came.
+	return h.running.Load() && h.healthy()
+}
+
+// Healthy reports what GET /health answers: true for 200, false for 503.
+func (o *Observability) Healthy() bool { return o.health.healthy() }
+
+// Ready reports what GET /ready answers: true for 200, false for 503.
+func (o *Observability) Ready() bool { return o.health.ready() }
+
+// SetAppRunning tells whether a consumer's app is running. A consumer that is not
+// running is never ready. An outbound server takes no notice.
+func (o *Observability) SetAppRunning(running bool) { o.health.running.Store(running) }
+
+// SetListening tells whether an outbound server listens for FreeSWITCH's
+// connections. One that does not listen is never ready. A consumer takes no notice.
+func (o *Observability) SetListening(listening bool) { o.health.listens.Store(listening) }
+
+// SetShuttingDown tells that the process is on its way out: /ready answers 503 from
+// now on, while /health goes on to tell the truth about the connection.
+func (o *Observability) SetShuttingDown() { o.health.stopping.Store(true) }

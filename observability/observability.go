@@ -1,0 +1,100 @@
+package observability
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"sync"
+
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/trace"
+)
+
+// Observability is the health, the metrics and the telemetry of one process. All
+// its methods are safe for concurrent use.
+type Observability struct {
+	config Config
+	log    *slog.Logger
+
+	health    *health
+	telemetry *telemetry
+
+	connections *connections
+	commands    *commandMetrics
+	events      *eventMetrics
+	heartbeats  *heartbeats
+	handlers    *handlerMetrics
+	requests    *requestMetrics
+
+	mux    *http.ServeMux
+	server *http.Server
+	paths  sync.Map // known paths, for the label of request metrics
+
+	stopOnce sync.Once
+	stopErr  error
+}
+
+// New sets up telemetry as cfg and the OTEL_* environment variables say. It opens
+// no port: see [Observability.Serve]. End what it starts with
+// [Observability.Shutdown].
+func New(cfg Config) (*Observability, error) {
+	cfg, err := cfg.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	o := &Observability{config: cfg, log: cfg.Logger, health: newHealth(cfg)}
+	ctx := context.Background()
+	if o.telemetry, err = newTelemetry(ctx, cfg); err != nil {
+		return nil, err
+	}
+	meter := o.telemetry.meters.Meter(scope, metric.WithInstrumentationVersion(cfg.Version))
+	if err := o.instrument(meter); err != nil {
+		return nil, errors.Join(err, o.telemetry.shutdown(ctx))
+	}
+	o.mux = http.NewServeMux()
+	o.routes()
+	o.server = o.newServer()
+	return o, nil
+}
+
+func (o *Observability) instrument(meter metric.Meter) error {
+	var errs [7]error
+	timeouts, err := meter.Int64Counter("genesis.timeouts",
+		metric.WithDescription("Operations that ran out of time."))
+	errs[6] = err
+	o.connections, errs[0] = newConnections(meter, o.health, timeouts)
+	o.commands, errs[1] = newCommandMetrics(meter, timeouts)
+	o.events, errs[2] = newEventMetrics(meter)
+	o.heartbeats, errs[3] = newHeartbeats(meter, o.health)
+	o.handlers, errs[4] = newHandlerMetrics(meter)
+	o.requests, errs[5] = newRequestMetrics(meter, o.config.Now)
+	return errors.Join(errs[:]...)
+}
+
+// MeterProvider returns the provider whose instruments appear at /metrics. It does
+// nothing when OTEL_SDK_DISABLED is true.
+func (o *Observability) MeterProvider() metric.MeterProvider { return o.telemetry.meters }
+
+// TracerProvider returns the provider of spans. It does nothing unless an exporter
+// of traces is configured by the environment.
+func (o *Observability) TracerProvider() trace.TracerProvider { return o.telemetry.tracers }
+
+// ErrorHandler returns a handler that logs errors of the OpenTelemetry SDK, such as
+// a receiver that cannot be reached. OpenTelemetry knows only a global one, which
+// is for main to set: otel.SetErrorHandler(obs.ErrorHandler()).
+func (o *Observability) ErrorHandler() otel.ErrorHandler {
+	return otel.ErrorHandlerFunc(func(err error) { o.log.Warn("telemetry", "error", err) })
+}
+
+// Shutdown ends the HTTP server (probes in flight finish), then flushes telemetry
+// and ends it. It returns what went wrong, or ctx's error when ctx ends first. A
+// second call returns what the first one did.
+func (o *Observability) Shutdown(ctx context.Context) error {
+	o.stopOnce.Do(func() {
+		o.SetShuttingDown()
+		o.stopErr = errors.Join(o.server.Shutdown(ctx), o.telemetry.shutdown(ctx))
+	})
+	return o.stopErr
+}

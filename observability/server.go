@@ -1,0 +1,100 @@
+package observability
+
+import (
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// Bounds of the HTTP server, so that no client can hold it up or fill it.
+const (
+	readHeaderTimeout = 5 * time.Second
+	readTimeout       = 10 * time.Second
+	writeTimeout      = 30 * time.Second
+	idleTimeout       = time.Minute
+	maxHeaderBytes    = 16 << 10
+	maxScrapes        = 8
+)
+
+// The answers of the probes, byte for byte.
+const (
+	bodyOK        = `{"status": "ok"}`
+	bodyUnhealthy = `{"status": "unhealthy"}`
+	bodyReady     = `{"status": "ready"}`
+	bodyNotReady  = `{"status": "not ready"}`
+)
+
+func (o *Observability) newServer() *http.Server {
+	return &http.Server{
+		Handler:           o.Handler(),
+		ReadHeaderTimeout: readHeaderTimeout,
+		ReadTimeout:       readTimeout,
+		WriteTimeout:      writeTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeaderBytes,
+		ErrorLog:          slog.NewLogLogger(o.log.Handler(), slog.LevelDebug),
+	}
+}
+
+func (o *Observability) routes() {
+	o.HandleFunc("GET /health", func(w http.ResponseWriter, _ *http.Request) {
+		answer(w, o.Healthy(), bodyOK, bodyUnhealthy)
+	})
+	o.HandleFunc("GET /ready", func(w http.ResponseWriter, _ *http.Request) {
+		answer(w, o.Ready(), bodyReady, bodyNotReady)
+	})
+	o.Handle("GET /metrics", promhttp.HandlerFor(o.telemetry.registry, promhttp.HandlerOpts{
+		ErrorLog:            slog.NewLogLogger(o.log.Handler(), slog.LevelWarn),
+		ErrorHandling:       promhttp.ContinueOnError,
+		EnableOpenMetrics:   true,
+		MaxRequestsInFlight: maxScrapes,
+	}))
+}
+
+// answer writes a probe's answer. net/http leaves the body out for HEAD.
+func answer(w http.ResponseWriter, ok bool, yes, no string) {
+	status, body := http.StatusOK, yes
+	if !ok {
+		status, body = http.StatusServiceUnavailable, no
+	}
+	h := w.Header()
+	h.Set("Content-Type", "application/json")
+	h.Set("Content-Length", strconv.Itoa(len(body)))
+	h.Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	_, _ = w.Write([]byte(body)) // a prober that has gone away needs no answer
+}
+
+// Handle adds a route of the app's own to the HTTP server. The pattern is one of
+// net/http's ServeMux; like there, a pattern in use panics. Call it before Serve.
+func (o *Observability) Handle(pattern string, h http.Handler) {
+	o.mux.Handle(pattern, h)
+	if _, path, ok := strings.Cut(pattern, "/"); ok {
+		o.paths.Store("/"+strings.TrimSuffix(path, "{$}"), nil)
+	}
+}
+
+// HandleFunc is Handle for a function.
+func (o *Observability) HandleFunc(pattern string, h func(http.ResponseWriter, *http.Request)) {
+	o.Handle(pattern, http.HandlerFunc(h))
+}
+
+// Handler returns what the HTTP server serves, for apps with a server of their own.
+// Methods other than GET and HEAD get 405 with Allow, unknown paths 404.
+func (o *Observability) Handler() http.Handler { return o.requests.around(o.mux, &o.paths) }
+
+// Serve answers HTTP requests on l until Shutdown, then returns nil. Any other end
+// is an error. It closes l.
+func (o *Observability) Serve(l net.Listener) error {
+	err := o.server.Serve(l)
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return err
+}

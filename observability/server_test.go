@@ -1,0 +1,174 @@
+package observability_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/genesis-esl/genesis/esl"
+	"github.com/genesis-esl/genesis/observability"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// server is an Observability that serves on a port of its own.
+type server struct {
+	obs    *observability.Observability
+	url    string
+	client *http.Client
+	log    *logBuffer
+}
+
+func serve(t *testing.T, cfg observability.Config) *server {
+	t.Helper()
+	logs := new(logBuffer)
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.NewTextHandler(logs, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	}
+	obs, err := observability.New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- obs.Serve(l) }()
+	client := &http.Client{Transport: new(http.Transport), Timeout: 10 * time.Second}
+	t.Cleanup(func() {
+		client.CloseIdleConnections()
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		if err := obs.Shutdown(ctx); err != nil {
+			t.Errorf("Shutdown: %v", err)
+		}
+		if err := <-ended; err != nil {
+			t.Errorf("Serve: %v", err)
+		}
+	})
+	return &server{obs: obs, url: "http://" + l.Addr().String(), client: client, log: logs}
+}
+
+func (s *server) do(t *testing.T, method, path string, header http.Header) (*http.Response, string) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, s.url+path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, values := range header {
+		req.Header[name] = values
+	}
+	res, err := s.client.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return res, string(body)
+}
+
+// wantProbe checks an answer of a probe byte for byte.
+func (s *server) wantProbe(t *testing.T, path string, ok bool, yes, no string) {
+	t.Helper()
+	res, body := s.do(t, "GET", path, nil)
+	status, want := http.StatusOK, yes
+	if !ok {
+		status, want = http.StatusServiceUnavailable, no
+	}
+	if res.StatusCode != status || body != want {
+		t.Errorf("GET %s: %d %s; want %d %s", path, res.StatusCode, body, status, want)
+	}
+	if got := res.Header.Get("Content-Type"); got != "application/json" {
+		t.Errorf("GET %s: Content-Type %q", path, got)
+	}
+}
+
+// clock is a clock that tests move.
+type clock struct {
+	mu  sync.Mutex
+	now time.Time
+}
+
+func newClock() *clock { return &clock{now: time.Unix(1795228853, 0)} }
+
+func (c *clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
+func (c *clock) Advance(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = c.now.Add(d)
+}
+
+// logBuffer is a bytes.Buffer for concurrent use.
+type logBuffer struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (b *logBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.Write(p)
+}
+
+func (b *logBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.String()
+}
+
+// heartbeat returns the HEARTBEAT of recording m_heartbeat.
+func heartbeat(t *testing.T) *esl.Event {
+	t.Helper()
+	return event(t, "HEARTBEAT", "Core-UUID", "8ccf1759-e740-4518-9c02-f45e57183b57",
+		"FreeSWITCH-Hostname", "vm", "FreeSWITCH-Version", "1.11.3-dev~64bit", "Uptime-msec", "599389",
+		"Session-Count", "2", "Max-Sessions", "5000", "Session-Per-Sec", "1000", "Session-Per-Sec-Last", "1",
+		"Session-Since-Startup", "144", "Session-Peak-Max", "4", "Idle-CPU", "98.000000")
+}
+
+// event returns an event of the name with the headers, given as name and value in turn.
+func event(t *testing.T, name string, headers ...string) *esl.Event {
+	t.Helper()
+	list := []esl.Header{{Name: "Event-Name", Value: name}}
+	for i := 0; i+1 < len(headers); i += 2 {
+		list = append(list, esl.Header{Name: headers[i], Value: headers[i+1]})
+	}
+	return esl.NewEvent(list, "")
+}
+
+func TestServeEndsWithListener(t *testing.T) {
+	obs, err := observability.New(observability.Config{Mode: observability.Outbound})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.Close()
+	if err := obs.Serve(l); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("Serve on a closed listener: %v", err)
+	}
+	for range 2 {
+		if err := obs.Shutdown(t.Context()); err != nil {
+			t.Errorf("Shutdown: %v", err)
+		}
+	}
+}

@@ -1,0 +1,105 @@
+package observability
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/otlptranslator"
+	promexporter "go.opentelemetry.io/otel/exporters/prometheus"
+	"go.opentelemetry.io/otel/metric"
+	noopmetric "go.opentelemetry.io/otel/metric/noop"
+	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
+	"go.opentelemetry.io/otel/sdk/resource"
+	semconv "go.opentelemetry.io/otel/semconv/v1.37.0"
+	"go.opentelemetry.io/otel/trace"
+	nooptrace "go.opentelemetry.io/otel/trace/noop"
+)
+
+// scope names the instruments and spans of this package.
+const scope = "github.com/genesis-esl/genesis/observability"
+
+// telemetry is the OpenTelemetry SDK as the environment asks for it.
+type telemetry struct {
+	registry *prometheus.Registry
+	resource *resource.Resource
+	meters   metric.MeterProvider
+	tracers  trace.TracerProvider
+
+	// stop flushes and ends what was started, last first.
+	stop []func(context.Context) error
+}
+
+func newTelemetry(ctx context.Context, c Config) (*telemetry, error) {
+	t := &telemetry{
+		registry: prometheus.NewRegistry(),
+		meters:   noopmetric.NewMeterProvider(),
+		tracers:  nooptrace.NewTracerProvider(),
+	}
+	t.registry.MustRegister(
+		collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+	)
+	res, err := newResource(ctx, c)
+	if err != nil {
+		// A malformed OTEL_RESOURCE_ATTRIBUTES must not keep the app from running.
+		c.Logger.WarnContext(ctx, "some resource attributes are left out", "error", err)
+	}
+	t.resource = res
+	if strings.EqualFold(os.Getenv("OTEL_SDK_DISABLED"), "true") {
+		return t, nil
+	}
+	if err := t.startMetrics(ctx, c); err != nil {
+		return nil, errors.Join(err, t.shutdown(ctx))
+	}
+	return t, nil
+}
+
+// newResource describes this process to telemetry. The environment goes before the
+// configuration. The command line is left out, as it may hold a password.
+func newResource(ctx context.Context, c Config) (*resource.Resource, error) {
+	own := []resource.Option{
+		resource.WithTelemetrySDK(),
+		resource.WithHost(),
+		resource.WithAttributes(semconv.ServiceName(c.ServiceName)),
+	}
+	if c.Version != "" {
+		own = append(own, resource.WithAttributes(semconv.ServiceVersion(c.Version)))
+	}
+	return resource.New(ctx, append(own, resource.WithFromEnv())...)
+}
+
+func (t *telemetry) startMetrics(_ context.Context, c Config) error {
+	exporter, err := promexporter.New(
+		promexporter.WithRegisterer(t.registry),
+		promexporter.WithTranslationStrategy(otlptranslator.UnderscoreEscapingWithSuffixes),
+		promexporter.WithoutScopeInfo(),
+	)
+	if err != nil {
+		return fmt.Errorf("observability: Prometheus exporter: %w", err)
+	}
+	opts := []sdkmetric.Option{
+		sdkmetric.WithResource(t.resource),
+		sdkmetric.WithReader(exporter),
+	}
+	for _, view := range views(c.NativeHistograms) {
+		opts = append(opts, sdkmetric.WithView(view))
+	}
+	provider := sdkmetric.NewMeterProvider(opts...)
+	t.meters = provider
+	t.stop = append(t.stop, provider.Shutdown)
+	return nil
+}
+
+func (t *telemetry) shutdown(ctx context.Context) error {
+	var errs []error
+	for i := len(t.stop) - 1; i >= 0; i-- {
+		errs = append(errs, t.stop[i](ctx))
+	}
+	t.stop = nil
+	return errors.Join(errs...)
+}
