@@ -21,7 +21,7 @@ type jobTable struct {
 // watch looks at a message on its way out for what it means to BACKGROUND_JOB: the
 // format that is in force, and whether the application wants these events.
 func (t *jobTable) watch(message []byte) {
-	if !bytes.HasPrefix(message, []byte("event")) {
+	if !bytes.HasPrefix(message, eventVerb) {
 		if bytes.HasPrefix(message, []byte("noevents")) {
 			t.ours, t.apps = false, false
 		}
@@ -38,6 +38,16 @@ func (t *jobTable) watch(message []byte) {
 	if slices.Contains(words, "ALL") || slices.Contains(words, "BACKGROUND_JOB") {
 		t.ours, t.apps = true, true
 	}
+}
+
+var eventVerb = []byte("event")
+
+// forgetSubscription is called when FreeSWITCH refused an event command: whether
+// BACKGROUND_JOB comes is not known any more, and the next BgAPI will ask for it.
+func (c *Conn) forgetSubscription() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.jobs.ours, c.jobs.apps = false, false
 }
 
 func (t *jobTable) drain() map[string]chan answer {

@@ -132,9 +132,12 @@ func (c *Client) dialControl(ctx context.Context) (*Conn, error) {
 	}
 	// The results of jobs come here, and heartbeats keep the connection from being
 	// taken for dead. A restricted user may be refused; commands work all the same.
-	_, err = conn.Pipeline(ctx, Line("event plain HEARTBEAT BACKGROUND_JOB"))
+	_, err = conn.Send(ctx, Line("event plain HEARTBEAT BACKGROUND_JOB"))
 	var refused *ReplyError
-	if err != nil && !errors.As(err, &refused) {
+	switch {
+	case errors.As(err, &refused):
+		conn.setIdleTimeout(0)
+	case err != nil:
 		_ = conn.Close()
 		return nil, err
 	}

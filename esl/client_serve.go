@@ -34,8 +34,8 @@ func (s *seen) note(e *Event) {
 
 // Serve connects, subscribes and hands events to h, and does so again after every
 // loss, until ctx ends (nil), Close is called (ErrClosed), or an error that another
-// attempt cannot mend: ErrAuthentication and ErrAccessDenied at the first
-// connection. Later on these are tried again too, for a FreeSWITCH that is just
+// attempt cannot mend: at the first connection ErrAuthentication, ErrAccessDenied,
+// and a *ReplyError when this user may not have these events. Later on these are tried again too, for a FreeSWITCH that is just
 // reloading its configuration refuses everybody.
 //
 // When Serve returns no call of h is running and the event connection is closed;
@@ -111,7 +111,8 @@ func (c *Client) final(err error, since time.Time) bool {
 	if c.cfg.GiveUp > 0 && time.Since(since) >= c.cfg.GiveUp {
 		return true
 	}
-	return !c.seen.any && (errors.Is(err, ErrAuthentication) || errors.Is(err, ErrAccessDenied))
+	var refused *ReplyError
+	return !c.seen.any && (errors.Is(err, ErrAuthentication) || errors.Is(err, ErrAccessDenied) || errors.As(err, &refused))
 }
 
 // wait returns a random time up to a bound that doubles with every failure.
@@ -186,7 +187,7 @@ func (c *Client) enter(ctx context.Context, conn *Conn, cmds []Command) (Up, err
 	ctx, cancel := context.WithTimeoutCause(ctx, timeout, errDialTimeout)
 	defer cancel()
 	if _, err := conn.Pipeline(ctx, cmds...); err != nil {
-		return Up{}, fmt.Errorf("esl: subscribing: %w", err)
+		return Up{}, fmt.Errorf("esl: subscribing to %v: %w", c.Subscriptions(), err)
 	}
 	up := Up{First: !c.seen.any, Remote: c.cfg.Addr}
 	if c.seen.any {

@@ -165,6 +165,7 @@ func (c *Conn) checkIdle() {
 	limit := c.idleTimeout()
 	left := limit - time.Since(time.Unix(0, c.lastRead.Load()))
 	switch {
+	case limit <= 0: // lifted while the timer fired
 	case c.stalled.Load():
 		c.idle.Reset(limit)
 	case left > 0:
@@ -181,7 +182,7 @@ func (c *Conn) idleTimeout() time.Duration {
 }
 
 // setIdleTimeout changes the limit of a connection that has one, once FreeSWITCH
-// has told how often its heart beats.
+// has told how often its heart beats; zero lifts it.
 func (c *Conn) setIdleTimeout(limit time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -189,7 +190,11 @@ func (c *Conn) setIdleTimeout(limit time.Duration) {
 		return
 	}
 	c.cfg.IdleTimeout = limit
-	c.idle.Reset(limit)
+	if limit > 0 {
+		c.idle.Reset(limit)
+	} else {
+		c.idle.Stop()
+	}
 }
 
 // ReadEvents waits for events and puts up to len(dst) of them into dst, in the

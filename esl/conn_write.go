@@ -1,6 +1,7 @@
 package esl
 
 import (
+	"bytes"
 	"context"
 	"strings"
 	"sync"
@@ -186,7 +187,11 @@ func (c *Conn) await(ctx context.Context, w *waiter, message []byte) (*Reply, er
 		if a.err != nil {
 			return nil, a.err
 		}
-		return a.reply, replyError(message, a.reply)
+		err := replyError(message, a.reply)
+		if err != nil && bytes.HasPrefix(message, eventVerb) {
+			c.forgetSubscription()
+		}
+		return a.reply, err
 	case <-ctx.Done():
 		return nil, context.Cause(ctx) // the place stays in the queue
 	}

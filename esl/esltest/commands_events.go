@@ -11,6 +11,7 @@ import (
 
 func (l *listener) eventCommand(line string) {
 	words := strings.Fields(line)[1:]
+	registered := l.core.subclasses()
 	l.mu.Lock()
 	format, events, custom, keys := l.format, l.events, false, 0
 	var subclasses []string
@@ -33,7 +34,7 @@ func (l *listener) eventCommand(line string) {
 		switch id {
 		case evAll:
 			events.addAll()
-			subclasses = append(subclasses, l.core.subclasses()...)
+			subclasses = append(subclasses, registered...)
 		case evCustom:
 			custom = true
 			events.add(id)
@@ -157,23 +158,24 @@ func (l *listener) dropFilters(name, value string) {
 // myevents on an inbound socket takes a uuid; an unknown one is accepted, and
 // then every channel's events come.
 func (l *listener) myevents(line string) {
+	format, uuid := l.format, ""
+	for _, word := range strings.Fields(line)[1:] {
+		if f, err := esl.ParseFormat(strings.ToLower(word)); err == nil {
+			format = f
+		} else if l.core.channel(word) != nil {
+			uuid = word
+		}
+	}
+	if l.ch != nil {
+		uuid = l.ch.uuid
+	}
 	l.mu.Lock()
 	if l.mine {
 		l.mu.Unlock()
 		l.reply("-ERR aready enabled.")
 		return
 	}
-	for _, word := range strings.Fields(line)[1:] {
-		if f, err := esl.ParseFormat(strings.ToLower(word)); err == nil {
-			l.format = f
-		} else if ch := l.core.channel(word); ch != nil && l.ch == nil {
-			l.mineUUID = word
-		}
-	}
-	if l.ch != nil {
-		l.mineUUID = l.ch.uuid
-	}
-	l.mine, l.enabled = true, true
+	l.mine, l.enabled, l.mineUUID, l.format = true, true, uuid, format
 	for i := range ownEvents {
 		l.events[i] |= ownEvents[i]
 	}
