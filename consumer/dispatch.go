@@ -231,9 +231,11 @@ func (d *dispatcher) done() (events, size int64) {
 	return events, size
 }
 
-func (d *dispatcher) backlog() (events int, size int64) {
+func (d *dispatcher) backlog() (int, int64) {
+	// First what came in, for what is done meanwhile must not make it look more.
+	events, size := d.inEvents.Load(), d.inBytes.Load()
 	doneEvents, doneBytes := d.done()
-	return int(max(d.inEvents.Load()-doneEvents, 0)), max(d.inBytes.Load()-doneBytes, 0)
+	return int(max(events-doneEvents, 0)), max(size-doneBytes, 0)
 }
 
 // drop counts events that nobody will handle.
