@@ -36,11 +36,14 @@ type WaitError struct {
 
 // Error tells the queue, the time waited and the cause.
 func (e *WaitError) Error() string {
-	text := fmt.Sprintf("queue %q: no slot after %s: %v", e.Queue, e.Waited.Round(time.Millisecond), e.Cause)
-	if e.Backend != nil && !errors.Is(e.Cause, e.Backend) {
-		text += fmt.Sprintf(" (%v)", e.Backend)
+	text := fmt.Sprintf("queue %q: no slot after %s: ", e.Queue, e.Waited.Round(time.Millisecond))
+	if e.Backend == nil {
+		return text + e.Cause.Error()
 	}
-	return text
+	if errors.Is(e.Backend, e.Cause) {
+		return text + e.Backend.Error()
+	}
+	return fmt.Sprintf("%s%v (%v)", text, e.Cause, e.Backend)
 }
 
 // Unwrap returns the cause and the backend's error.

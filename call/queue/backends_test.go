@@ -1,0 +1,60 @@
+package queue_test
+
+import (
+	"testing"
+
+	"github.com/alicebob/miniredis/v2"
+	"github.com/redis/go-redis/v9"
+
+	"github.com/genesis-esl/genesis/call/queue"
+)
+
+func TestMemory(t *testing.T) {
+	memory := queue.NewMemory()
+	runConformance(t, store{open: func(*testing.T) queue.Backend { return memory }})
+}
+
+func TestMiniredis(t *testing.T) {
+	server := miniredis.RunT(t)
+	t.Run("Conformance", func(t *testing.T) {
+		runConformance(t, store{open: func(t *testing.T) queue.Backend { return openRedis(t, server.Addr()) }})
+	})
+}
+
+func TestRedisServer(t *testing.T) {
+	server := startRedis(t)
+	t.Run("Conformance", func(t *testing.T) {
+		runConformance(t, store{open: func(t *testing.T) queue.Backend { return openRedis(t, server.addr) }})
+	})
+}
+
+func redisOptions(addr string) *redis.Options {
+	return &redis.Options{Addr: addr, ContextTimeoutEnabled: true, MaxRetries: -1}
+}
+
+func openRedis(t *testing.T, addr string) *queue.Redis {
+	t.Helper()
+	client := redis.NewClient(redisOptions(addr))
+	t.Cleanup(func() { _ = client.Close() })
+	backend, err := queue.NewRedis(client, queue.RedisConfig{Lease: queue.MinLease})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return backend
+}
+
+func TestNewRedisRefuses(t *testing.T) {
+	client := redis.NewClient(&redis.Options{Addr: "127.0.0.1:1"})
+	defer client.Close()
+	if _, err := queue.NewRedis(client, queue.RedisConfig{}); err == nil {
+		t.Error("a client that does not keep to deadlines was accepted")
+	}
+	if _, err := queue.NewRedis(nil, queue.RedisConfig{}); err == nil {
+		t.Error("no client was accepted")
+	}
+	bounded := redis.NewClient(redisOptions("127.0.0.1:1"))
+	defer bounded.Close()
+	if _, err := queue.NewRedis(bounded, queue.RedisConfig{Lease: queue.MinLease / 2}); err == nil {
+		t.Error("a lease too short was accepted")
+	}
+}

@@ -1,0 +1,5 @@
+package queue_test
+
+const roleVariable = "GENESIS_QUEUE_TEST_ROLE"
+
+func playRole(role string) int { return 1 }

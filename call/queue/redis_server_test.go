@@ -1,0 +1,87 @@
+package queue_test
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"strconv"
+	"testing"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// redisServer is a real redis-server on a port of its own, with its data in a temporary directory.
+type redisServer struct {
+	addr string
+	port string
+	dir  string
+	args []string
+	cmd  *exec.Cmd
+}
+
+// startRedis starts the real server. Where there is none, the test is left out with one line, except in CI, which
+// must have it.
+func startRedis(t *testing.T, args ...string) *redisServer {
+	t.Helper()
+	if _, err := exec.LookPath("redis-server"); err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatal("CI needs redis-server in PATH")
+		}
+		t.Skip("no redis-server in PATH: the real server was not there, only miniredis is tested")
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &redisServer{addr: l.Addr().String(), dir: t.TempDir(), args: args}
+	s.port = strconv.Itoa(l.Addr().(*net.TCPAddr).Port)
+	_ = l.Close()
+	s.start(t)
+	t.Cleanup(s.kill)
+	return s
+}
+
+// start runs the server and waits until it answers.
+func (s *redisServer) start(t *testing.T) {
+	t.Helper()
+	args := append([]string{
+		"--port", s.port, "--bind", "127.0.0.1", "--dir", s.dir, "--save", "", "--daemonize", "no", "--loglevel", "warning",
+	}, s.args...)
+	s.cmd = exec.Command("redis-server", args...)
+	s.cmd.Stderr = os.Stderr
+	if err := s.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	client := redis.NewClient(redisOptions(s.addr))
+	defer client.Close()
+	ctx := testContext(t)
+	for err := fmt.Errorf("not asked"); err != nil; {
+		if ctx.Err() != nil {
+			t.Fatalf("redis-server does not answer: %v", err)
+		}
+		err = client.Ping(ctx).Err()
+	}
+}
+
+// kill ends the server as a crash does.
+func (s *redisServer) kill() {
+	if s.cmd != nil {
+		_ = s.cmd.Process.Kill()
+		_ = s.cmd.Wait()
+		s.cmd = nil
+	}
+}
+
+// count is how many members a sorted set has, for tests that wait for what only Redis knows.
+func (s *redisServer) count(t *testing.T, key string) int64 {
+	t.Helper()
+	client := redis.NewClient(redisOptions(s.addr))
+	defer client.Close()
+	n, err := client.ZCard(context.Background(), key).Result()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}

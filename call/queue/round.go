@@ -1,0 +1,253 @@
+package queue
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+)
+
+const (
+	// batchSize bounds how many entries one exchange asks about, so that no script holds Redis up for long.
+	batchSize = 256
+	// refreshEvery is how long moved places may be out of date: a busy queue is asked for positions no more often.
+	refreshEvery = 100 * time.Millisecond
+	// minRenew is the shortest time between two renewals.
+	minRenew = time.Second
+)
+
+// round is when the goroutine of a share has to do something by itself. Guarded by share.mu.
+type round struct {
+	renewAt  time.Time // all entries are due; zero with a backend without leases
+	retryAt  time.Time // not before, after a failure
+	hintAt   time.Time // the backend's View.Next
+	asked    time.Time // when positions were asked for last
+	dirty    bool      // positions have moved since
+	failures int
+}
+
+// run asks the backend whatever is due until no entry is left.
+func (s *share) run() {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		for s.exchange() {
+		}
+		s.follow()
+		if s.q.retire(s) {
+			return
+		}
+		if wait, ok := s.pause(); ok {
+			timer.Reset(wait)
+		} else {
+			timer.Stop()
+		}
+		select {
+		case <-s.wake:
+		case <-timer.C:
+		}
+	}
+}
+
+// exchange asks about one batch of what is due; it reports whether anything was.
+func (s *share) exchange() bool {
+	batch, ops, limit := s.collect()
+	if len(batch) == 0 {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), max(minRenew, s.q.backend.Lease()/4))
+	defer cancel()
+	start := time.Now()
+	view, err := s.q.backend.Exchange(ctx, s.name, limit, ops)
+	if err == nil && len(view.States) != len(ops) {
+		err = fmt.Errorf("queue: the backend answered %d of %d operations", len(view.States), len(ops))
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err != nil {
+		s.failed(batch, err)
+		return s.closing
+	}
+	s.apply(start, batch, ops, view)
+	return true
+}
+
+// collect takes what is due now.
+func (s *share) collect() (batch []*entry, ops []Op, limit int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := time.Now()
+	if now.Before(s.retryAt) && !s.closing {
+		return nil, nil, 0
+	}
+	refresh := s.dirty && now.Sub(s.asked) >= refreshEvery || passed(s.hintAt, now)
+	renew := passed(s.renewAt, now)
+	if refresh || renew {
+		s.dirty, s.asked, s.hintAt = false, now, time.Time{}
+	}
+	if renew {
+		s.renewAt = time.Time{}
+	}
+	for _, e := range s.entries {
+		if renew || refresh && e.phase == waiting {
+			e.due = true
+		}
+		if e.due && len(batch) < batchSize {
+			e.due = false
+			batch, ops = append(batch, e), append(ops, e.op())
+		}
+	}
+	return batch, ops, s.limit
+}
+
+func passed(at, now time.Time) bool { return !at.IsZero() && !now.Before(at) }
+
+// apply takes over what the backend says.
+func (s *share) apply(start time.Time, batch []*entry, ops []Op, view View) {
+	if s.trouble != nil {
+		s.q.log.Info("backend is back", "queue", s.name)
+	}
+	s.trouble, s.failures, s.retryAt = nil, 0, time.Time{}
+	for i, e := range batch {
+		s.settle(start, e, ops[i].Kind, view.States[i], view)
+	}
+	for _, id := range view.Granted {
+		if e := s.entries[id]; e != nil && e.phase == waiting {
+			e.due = true
+		}
+	}
+	if view.Next > 0 {
+		s.hintAt = start.Add(max(view.Next, minRenew))
+	}
+	if lease := s.q.backend.Lease(); lease > 0 && s.renewAt.IsZero() {
+		s.renewAt = start.Add(max(minRenew, lease/4))
+	}
+}
+
+// settle takes over the answer about one entry.
+func (s *share) settle(start time.Time, e *entry, asked OpKind, st State, view View) {
+	switch {
+	case asked == Leave:
+		s.forget(e, nil)
+	case e.phase == over:
+		e.due = true // ended meanwhile: it leaves in the next round
+	case st.Phase == Holding:
+		e.hold(st)
+		s.renewed(e, start)
+	case st.Phase == Waiting && e.phase != holding:
+		pos := Position{Place: st.Place, Of: view.Waiting}
+		pos.Wait = view.Hold * time.Duration(st.Place) / time.Duration(s.limit)
+		e.place(pos, st.Order)
+		s.renewed(e, start)
+	default:
+		s.lose(e)
+	}
+}
+
+// forget drops an entry of which the backend knows nothing any more, or soon will not.
+func (s *share) forget(e *entry, err error) {
+	delete(s.entries, e.id)
+	e.leftErr = err
+	close(e.left)
+}
+
+// failed puts the batch back after an exchange without an answer.
+func (s *share) failed(batch []*entry, err error) {
+	if s.trouble == nil {
+		s.q.log.Warn("backend cannot be reached", "queue", s.name, "error", err)
+	}
+	s.trouble = err
+	s.failures++
+	s.retryAt = time.Now().Add(s.backoff())
+	final := !errors.Is(err, ErrUnavailable)
+	for _, e := range batch {
+		e.due = true
+		if final && e.phase == joining {
+			s.giveUp(e, err)
+		}
+		// Who has not been renewed for a lease is forgotten there as well. Of a place that was never confirmed
+		// nobody knows whether there is one.
+		if e.leaving && (s.closing || final || time.Since(later(e.confirmed, e.joined)) > s.q.backend.Lease()) {
+			s.forget(e, err)
+		}
+	}
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+// backoff is how long to wait before the backend is tried again: up to a second, with jitter, so that the
+// processes of a fleet do not come back all at once.
+func (s *share) backoff() time.Duration {
+	wait := 50 * time.Millisecond << min(s.failures, 5)
+	return min(wait, time.Second)/2 + rand.N(min(wait, time.Second)/2)
+}
+
+// follow watches the queue while anybody waits in it.
+func (s *share) follow() {
+	s.mu.Lock()
+	wanted := false
+	for _, e := range s.entries {
+		wanted = wanted || e.phase == waiting
+	}
+	stop := s.unwatch
+	if wanted {
+		stop = nil
+	}
+	begin := wanted && s.unwatch == nil
+	if !wanted {
+		s.unwatch = nil
+	}
+	s.mu.Unlock()
+	if stop != nil {
+		stop()
+	}
+	if begin {
+		unwatch := s.q.backend.Watch(s.name, s.changed)
+		s.mu.Lock()
+		s.unwatch = unwatch
+		s.mu.Unlock()
+	}
+}
+
+// changed is told by the backend what has happened in the queue.
+func (s *share) changed(granted []string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if granted == nil {
+		s.asked = time.Time{}
+	}
+	for _, id := range granted {
+		if e := s.entries[id]; e != nil && e.phase == waiting {
+			e.due = true
+		}
+	}
+	s.dirty = true
+	s.nudge()
+}
+
+// pause is how long nothing will be due unless somebody nudges; ok is false when that is for ever.
+func (s *share) pause() (wait time.Duration, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	next := earliest(s.renewAt, s.hintAt)
+	if s.dirty {
+		next = earliest(next, s.asked.Add(refreshEvery))
+	}
+	if s.failures > 0 {
+		next = s.retryAt
+	}
+	return max(0, time.Until(next)), !next.IsZero()
+}
+
+func earliest(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
+}
