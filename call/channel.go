@@ -1,0 +1,192 @@
+package call
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/genesis-esl/genesis/esl"
+)
+
+// Config makes a Channel. The zero value but for UUID is usable.
+type Config struct {
+	// UUID is the channel's Unique-ID.
+	UUID string
+	// Mode is what the transport can do. The zero value is Remote: an esl.Client.
+	Mode Mode
+	// Data is what is known of the channel already: the answer to connect, or any
+	// event of it with its variables. May be nil.
+	Data *esl.Event
+	// Instruments measures operations. Nil measures nothing.
+	Instruments *Instruments
+	// Logger takes what no caller can be told: a panic in an OnDTMF function. Nil
+	// means slog.Default().
+	Logger *slog.Logger
+	// BreakTimeout bounds how long an operation whose context has ended waits for its
+	// application to stop. Default 2 s.
+	BreakTimeout time.Duration
+	// StreamLimit is how many events may wait in a Stream. Default 10,000.
+	StreamLimit int
+	// Overflow is called, once per stream, when a stream was full. May be nil.
+	Overflow func()
+}
+
+const (
+	defaultBreakTimeout = 2 * time.Second
+	defaultStreamLimit  = 10_000
+)
+
+// Channel is one leg of a call. Its methods are safe for concurrent use; operations
+// started at the same time run one after the other in FreeSWITCH.
+//
+// Whoever owns the connection feeds it with HandleEvent and ends it with Lost.
+// outbound.Session and Controller do.
+type Channel struct {
+	uuid   string
+	t      Transport
+	mode   Mode
+	cfg    Config
+	ctx    context.Context // ends with the channel
+	end    context.CancelCauseFunc
+	turn   chan struct{} // held while an application runs, where FreeSWITCH has no queue
+	tells  *Instruments
+	logger *slog.Logger
+
+	mu        sync.Mutex
+	state     State
+	callState CallState
+	answer    AnswerState
+	data      *esl.Event // the last event with all variables
+	peer      string     // other leg, while bridged
+	asked     Cause      // of a hangup we asked for
+	complete  *esl.Event // CHANNEL_HANGUP_COMPLETE
+	running   map[string]*execution
+	waiters   []*waiter
+	streams   []*Stream
+	lost      error // why no more events come
+	away      bool  // transferred: no longer ours to hang up
+	prepared  bool  // BridgeTo has set what it needs
+}
+
+// New returns a channel over t. Its Context ends with the channel, or with parent.
+func New(parent context.Context, t Transport, cfg Config) *Channel {
+	if cfg.BreakTimeout <= 0 {
+		cfg.BreakTimeout = defaultBreakTimeout
+	}
+	if cfg.StreamLimit <= 0 {
+		cfg.StreamLimit = defaultStreamLimit
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.Default()
+	}
+	c := &Channel{uuid: cfg.UUID, t: t, mode: cfg.Mode, cfg: cfg, tells: cfg.Instruments, logger: cfg.Logger}
+	c.ctx, c.end = context.WithCancelCause(parent)
+	if c.mode == AsyncSingle {
+		c.turn = make(chan struct{}, 1)
+	}
+	if cfg.Data != nil {
+		c.mu.Lock()
+		c.follow(cfg.Data)
+		c.mu.Unlock()
+		c.cfg.Data = nil
+	}
+	return c
+}
+
+// UUID returns the channel's Unique-ID.
+func (c *Channel) UUID() string { return c.uuid }
+
+// Mode returns what the connection can do.
+func (c *Channel) Mode() Mode { return c.mode }
+
+// Context ends when the call does; context.Cause then is the *HangupError, or the
+// error of the connection if that ended first.
+func (c *Channel) Context() context.Context { return c.ctx }
+
+// Done is closed when the channel has ended.
+func (c *Channel) Done() <-chan struct{} { return c.ctx.Done() }
+
+// Err is nil while the channel lasts, then what ended it.
+func (c *Channel) Err() error { return context.Cause(c.ctx) }
+
+// State returns the last channel state seen in an event; empty if none was.
+func (c *Channel) State() State {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.state
+}
+
+// CallState returns the last call state seen in an event; empty if none was.
+func (c *Channel) CallState() CallState {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.callState
+}
+
+// AnswerState returns the last answer state seen in an event; empty if none was.
+func (c *Channel) AnswerState() AnswerState {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.answer
+}
+
+// Answered tells whether the call is answered and not yet over.
+func (c *Channel) Answered() bool { return c.AnswerState() == AnswerAnswered }
+
+// Peer returns the Unique-ID of the leg this one is bridged with, or "".
+func (c *Channel) Peer() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.peer
+}
+
+// Data returns the last event that carried the channel's variables, at first the
+// answer to connect. It is nil when there was none.
+func (c *Channel) Data() *esl.Event {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.data
+}
+
+// Get returns a header of Data, such as "Caller-Caller-ID-Number"; "" if there is
+// none.
+func (c *Channel) Get(header string) string {
+	if data := c.Data(); data != nil {
+		return data.Get(header)
+	}
+	return ""
+}
+
+// Variable returns a channel variable as of the last event that told; "" if it was
+// not set. GetVariable asks FreeSWITCH.
+func (c *Channel) Variable(name string) string { return c.Get("variable_" + name) }
+
+// HangupComplete returns the CHANNEL_HANGUP_COMPLETE event, whose variables tell the
+// whole story of the call; nil before it has come. Without async it never comes
+// (recording h2_sync_full).
+func (c *Channel) HangupComplete() *esl.Event {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.complete
+}
+
+// Away tells whether the call has been sent somewhere else (Transfer, Connect), so
+// that its owner should let go of it instead of hanging up.
+func (c *Channel) Away() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.away
+}
+
+func (c *Channel) setAway(away bool) {
+	c.mu.Lock()
+	c.away = away
+	c.mu.Unlock()
+}
+
+// Send sends any command and returns the reply. On a Remote transport commands that
+// name no channel are not about this one.
+func (c *Channel) Send(ctx context.Context, cmd esl.Command) (*esl.Reply, error) {
+	return c.t.Send(ctx, cmd)
+}

@@ -1,0 +1,134 @@
+package call
+
+import (
+	"strings"
+
+	"github.com/genesis-esl/genesis/esl"
+)
+
+// EventNames are the names of the events that a channel lives on. Whoever feeds a
+// channel must be subscribed to these.
+func EventNames() []string {
+	return []string{
+		"CHANNEL_CREATE", "CHANNEL_STATE", "CHANNEL_CALLSTATE", "CHANNEL_ANSWER", "CHANNEL_PROGRESS",
+		"CHANNEL_PROGRESS_MEDIA", "CHANNEL_HANGUP", "CHANNEL_HANGUP_COMPLETE", "CHANNEL_EXECUTE",
+		"CHANNEL_EXECUTE_COMPLETE", "CHANNEL_BRIDGE", "CHANNEL_UNBRIDGE", "CHANNEL_PARK", "CHANNEL_UNPARK",
+		"CHANNEL_HOLD", "CHANNEL_UNHOLD", "CHANNEL_DATA", "CHANNEL_DESTROY", "DTMF",
+	}
+}
+
+// HandleEvent feeds the channel with an event of its own. Events of one channel
+// must be fed in their order. It never blocks.
+func (c *Channel) HandleEvent(ev *esl.Event) {
+	name := ev.Name()
+	c.mu.Lock()
+	c.follow(ev)
+	switch name {
+	case "CHANNEL_EXECUTE":
+		if x := c.running[ev.Get("Application-UUID")]; x != nil {
+			x.start()
+		}
+	case "CHANNEL_EXECUTE_COMPLETE":
+		id := ev.Get("Application-UUID")
+		if x := c.running[id]; x != nil {
+			delete(c.running, id)
+			x.done <- ev
+		}
+	case "CHANNEL_BRIDGE":
+		c.peer = c.otherLeg(ev)
+	case "CHANNEL_UNBRIDGE":
+		c.peer = ""
+	case "CHANNEL_HANGUP_COMPLETE":
+		c.complete = ev
+	}
+	c.wake(name, ev)
+	overflow := c.stream(name, ev)
+	c.mu.Unlock()
+
+	switch name {
+	case "DTMF":
+		c.tells.digit(ev.Get("DTMF-Digit"))
+	case "CHANNEL_HANGUP", "CHANNEL_HANGUP_COMPLETE", "CHANNEL_DESTROY":
+		c.hungUp(ev)
+	}
+	if overflow && c.cfg.Overflow != nil {
+		c.cfg.Overflow()
+	}
+}
+
+// follow takes state and variables from an event. c.mu is held.
+func (c *Channel) follow(ev *esl.Event) {
+	if s, ok := ev.Lookup("Channel-State"); ok {
+		c.state = State(strings.Clone(s))
+	}
+	if s, ok := ev.Lookup("Channel-Call-State"); ok {
+		c.callState = CallState(strings.Clone(s))
+	}
+	if s, ok := ev.Lookup("Answer-State"); ok {
+		c.answer = AnswerState(strings.Clone(s))
+	}
+	if _, ok := ev.Lookup("variable_uuid"); ok || c.data == nil {
+		c.data = ev
+	}
+}
+
+// hungUp ends the channel for the reason the event gives.
+func (c *Channel) hungUp(ev *esl.Event) {
+	if c.ctx.Err() != nil {
+		return
+	}
+	c.finish(&HangupError{UUID: c.uuid, Cause: hangupCause(ev), Event: ev})
+}
+
+// finish ends the channel; the first reason counts.
+func (c *Channel) finish(err *HangupError) {
+	c.mu.Lock()
+	over := c.ctx.Err() != nil
+	c.end(err)
+	c.mu.Unlock()
+	if !over {
+		c.tells.hangup(c, err)
+	}
+}
+
+// hangupCause finds the cause in an event; FreeSWITCH writes the header twice in
+// some.
+func hangupCause(ev *esl.Event) Cause {
+	for _, header := range []string{"Hangup-Cause", "variable_hangup_cause"} {
+		if cause := ev.Get(header); cause != "" {
+			return Cause(strings.Clone(cause))
+		}
+	}
+	return ""
+}
+
+// Lost ends the channel because its connection has ended, or because the channel is
+// known to be gone without an event that says so. If a hangup had been asked for,
+// that is what happened.
+func (c *Channel) Lost(err error) {
+	c.mu.Lock()
+	asked := c.asked
+	c.mu.Unlock()
+	if asked != "" && c.ctx.Err() == nil {
+		c.finish(&HangupError{UUID: c.uuid, Cause: asked})
+	}
+	c.end(err)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.lost == nil {
+		c.lost = err
+	}
+	for _, s := range c.streams {
+		s.close(err)
+	}
+	c.streams = nil
+}
+
+func (c *Channel) otherLeg(ev *esl.Event) string {
+	for _, header := range []string{"Other-Leg-Unique-ID", "Bridge-B-Unique-ID", "Bridge-A-Unique-ID"} {
+		if id := ev.Get(header); id != "" && id != c.uuid {
+			return strings.Clone(id)
+		}
+	}
+	return ""
+}

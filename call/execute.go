@@ -1,0 +1,301 @@
+package call
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/genesis-esl/genesis/esl"
+)
+
+// application is a sendmsg that executes one.
+type application struct {
+	uuid  string // of the channel; empty on its own socket
+	app   string
+	arg   string
+	id    string // comes back as Application-UUID
+	lock  bool   // queue behind the running application
+	loops int
+}
+
+// longArgument is where an argument moves from a header into the body.
+const longArgument = 2048
+
+// BuildMessage writes the message.
+func (a application) BuildMessage() string {
+	var b strings.Builder
+	b.Grow(len(a.app) + len(a.arg) + 192)
+	b.WriteString("sendmsg")
+	if a.uuid != "" {
+		b.WriteString(" " + a.uuid)
+	}
+	b.WriteString("\ncall-command: execute\nexecute-app-name: " + a.app)
+	if a.id != "" {
+		b.WriteString("\nEvent-UUID: " + a.id)
+	}
+	if a.loops > 1 {
+		b.WriteString("\nloops: " + strconv.Itoa(a.loops))
+	}
+	if a.lock {
+		b.WriteString("\nevent-lock: true")
+	}
+	switch {
+	case a.arg == "":
+	case len(a.arg) > longArgument || a.arg[0] == ' ' || a.arg[len(a.arg)-1] == ' ':
+		// A header would lose its outer spaces.
+		b.WriteString("\ncontent-type: text/plain\ncontent-length: " + strconv.Itoa(len(a.arg)) + "\n\n" + a.arg)
+	default:
+		b.WriteString("\nexecute-app-arg: " + a.arg)
+	}
+	return b.String()
+}
+
+// execution is an application that runs.
+type execution struct {
+	id      string
+	started chan struct{}   // closed at CHANNEL_EXECUTE
+	done    chan *esl.Event // holds its CHANNEL_EXECUTE_COMPLETE
+}
+
+// start notes CHANNEL_EXECUTE. The channel is locked.
+func (x *execution) start() {
+	select {
+	case <-x.started:
+	default:
+		close(x.started)
+	}
+}
+
+// Execute runs a dialplan application and waits for its end. It returns the
+// CHANNEL_EXECUTE_COMPLETE event, whose Application-Response and variables tell how it
+// went. The argument is passed on as it is: FreeSWITCH expands ${…} in it, so build
+// it from your own text only.
+//
+// It fails at once with a *HangupError when the call ends. When ctx ends, the
+// application is stopped (uuid_break, or break where only applications are allowed),
+// which is waited for, and ctx's cause is returned. Without async nothing can stop an
+// application: then the error is also ErrMode, and the next operation waits for it.
+func (c *Channel) Execute(ctx context.Context, app, arg string) (ev *esl.Event, err error) {
+	ctx, done := c.begin(ctx, opExecute, attr("application", app))
+	defer func() { done(err) }()
+	return c.execute(ctx, app, arg)
+}
+
+func (c *Channel) execute(ctx context.Context, app, arg string) (*esl.Event, error) {
+	if err := checkToken("application", app); err != nil {
+		return nil, err
+	}
+	if strings.ContainsAny(arg, "\r\n\x00") {
+		return nil, fmt.Errorf("call: argument of %s holds a line break: %w", app, esl.ErrInjection)
+	}
+	if err := c.ready(ctx); err != nil {
+		return nil, err
+	}
+	if err := c.takeTurn(ctx); err != nil {
+		return nil, err
+	}
+	defer c.giveTurn()
+	x := c.expect()
+	defer c.drop(x)
+	_, err := c.t.Send(ctx, application{uuid: c.address(), app: app, arg: arg, id: x.id, lock: c.mode != AsyncSingle})
+	if err != nil {
+		return nil, c.sendFailed(ctx, x, err)
+	}
+	select {
+	case ev := <-x.done:
+		return ev, nil
+	case <-c.ctx.Done():
+		return x.late(c.Err())
+	case <-ctx.Done():
+		return nil, c.stop(ctx, x)
+	}
+}
+
+// late prefers an end that came before the channel's.
+func (x *execution) late(err error) (*esl.Event, error) {
+	select {
+	case ev := <-x.done:
+		return ev, nil
+	default:
+		return nil, err
+	}
+}
+
+// address is what sendmsg calls the channel: nothing on its own socket.
+func (c *Channel) address() string {
+	if c.mode == Remote {
+		return c.uuid
+	}
+	return ""
+}
+
+// ended says why an operation whose context has ended goes no further. A context
+// made from the channel's own ends with it, and then the channel is the reason.
+func (c *Channel) ended(ctx context.Context) error {
+	if c.ctx.Err() != nil {
+		return c.Err()
+	}
+	return context.Cause(ctx)
+}
+
+// ready fails when there is no use in sending anything.
+func (c *Channel) ready(ctx context.Context) error {
+	if c.ctx.Err() != nil {
+		return c.Err()
+	}
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return nil
+}
+
+// takeTurn waits for its turn where applications cannot be queued in FreeSWITCH: an
+// event-locked application could not be broken by another one.
+func (c *Channel) takeTurn(ctx context.Context) error {
+	if c.turn == nil {
+		return nil
+	}
+	select {
+	case c.turn <- struct{}{}:
+		return nil
+	case <-c.ctx.Done():
+		return c.Err()
+	case <-ctx.Done():
+		return c.ended(ctx)
+	}
+}
+
+func (c *Channel) giveTurn() {
+	if c.turn != nil {
+		<-c.turn
+	}
+}
+
+func (c *Channel) expect() *execution {
+	x := &execution{id: esl.NewUUID(), started: make(chan struct{}), done: make(chan *esl.Event, 1)}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.running == nil {
+		c.running = make(map[string]*execution)
+	}
+	c.running[x.id] = x
+	return x
+}
+
+func (c *Channel) drop(x *execution) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.running, x.id)
+}
+
+// sendFailed makes sense of an error of sendmsg.
+func (c *Channel) sendFailed(ctx context.Context, x *execution, err error) error {
+	if ctx.Err() != nil && c.ctx.Err() == nil {
+		return c.stop(ctx, x)
+	}
+	return c.explain(ctx, err)
+}
+
+// goneGrace is how long the hangup event may take when a command has found the
+// channel gone: a Client's replies and events come on two sockets.
+const goneGrace = time.Second
+
+// explain turns the error of a command into that of the channel, if that is the
+// reason.
+func (c *Channel) explain(ctx context.Context, err error) error {
+	var refused *esl.ReplyError
+	gone := errors.As(err, &refused) && goneReply(refused.Text)
+	if !gone && !errors.Is(err, esl.ErrDisconnected) {
+		return err
+	}
+	if c.ctx.Err() == nil {
+		timer := time.NewTimer(goneGrace)
+		defer timer.Stop()
+		select {
+		case <-c.ctx.Done():
+		case <-timer.C:
+		case <-ctx.Done():
+		}
+	}
+	if c.ctx.Err() != nil {
+		return c.Err()
+	}
+	if gone {
+		c.finish(&HangupError{UUID: c.uuid})
+		return c.Err()
+	}
+	return err
+}
+
+// goneReply tells whether FreeSWITCH says that there is no such channel.
+func goneReply(text string) bool {
+	text = strings.ToLower(text)
+	return strings.Contains(text, "no such channel") || strings.Contains(text, "invalid session id") ||
+		strings.Contains(text, "no such session") || strings.Contains(text, "cannot locate session") ||
+		strings.Contains(text, "invalid uuid")
+}
+
+// Break stops the application that runs on the channel, if one does; whoever waits
+// for it gets its end. It is a *ModeError without async.
+func (c *Channel) Break(ctx context.Context) (err error) {
+	ctx, done := c.begin(ctx, opBreak)
+	defer func() { done(err) }()
+	if err := c.ready(ctx); err != nil {
+		return err
+	}
+	return c.sendBreak(ctx)
+}
+
+func (c *Channel) sendBreak(ctx context.Context) error {
+	switch {
+	case !c.mode.Async():
+		return &ModeError{Operation: "stopping an application", Mode: c.mode, Needs: "async"}
+	case c.mode.Full():
+		_, err := c.t.API(ctx, "uuid_break "+c.uuid)
+		return c.explain(ctx, err)
+	default:
+		_, err := c.t.Send(ctx, application{app: "break"})
+		return c.explain(ctx, err)
+	}
+}
+
+// breakAgain is how often a stop is repeated: a break that comes before the
+// application has begun is lost.
+const breakAgain = 100 * time.Millisecond
+
+// stop breaks an application whose caller has gone, and waits for its end, so that
+// the channel is free again. It returns ctx's cause.
+func (c *Channel) stop(ctx context.Context, x *execution) error {
+	cause := c.ended(ctx)
+	if c.ctx.Err() != nil {
+		return cause
+	}
+	if !c.mode.Async() {
+		return fmt.Errorf("%w (the application goes on: %w)", cause,
+			&ModeError{Operation: "stopping an application", Mode: c.mode, Needs: "async"})
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.cfg.BreakTimeout)
+	defer cancel()
+	started := x.started
+	tick := time.NewTicker(breakAgain)
+	defer tick.Stop()
+	for {
+		if err := c.sendBreak(ctx); err != nil && c.ctx.Err() != nil {
+			return c.Err()
+		}
+		select {
+		case <-x.done:
+			return cause
+		case <-c.ctx.Done():
+			return c.Err()
+		case <-ctx.Done():
+			return cause
+		case <-started:
+			started = nil // begun since: break at once
+		case <-tick.C:
+		}
+	}
+}

@@ -1,0 +1,123 @@
+package call
+
+import (
+	"context"
+	"slices"
+	"sync"
+
+	"github.com/genesis-esl/genesis/esl"
+)
+
+// Stream is events of a channel, in order. It ends some time after the channel:
+// what follows the hangup, CHANNEL_HANGUP_COMPLETE above all, is still part of it.
+type Stream struct {
+	c     *Channel
+	names []string
+	limit int
+	ready chan struct{} // holds one token while events wait
+
+	mu     sync.Mutex
+	events []*esl.Event
+	err    error
+}
+
+// Events returns a stream of the events with the given names or CUSTOM subclasses
+// from now on; without names, of all events of this channel. Close it when it is not
+// read any more: a stream that nobody reads overflows, which ends it with
+// esl.ErrSlowConsumer, and an outbound session altogether.
+func (c *Channel) Events(names ...string) *Stream {
+	s := &Stream{c: c, names: names, limit: c.cfg.StreamLimit, ready: make(chan struct{}, 1)}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.lost != nil {
+		s.close(c.lost)
+		return s
+	}
+	c.streams = append(c.streams, s)
+	return s
+}
+
+// stream gives the event to those who read along. c.mu is held.
+func (c *Channel) stream(name string, ev *esl.Event) (overflow bool) {
+	if len(c.streams) == 0 {
+		return false
+	}
+	c.streams = slices.DeleteFunc(c.streams, func(s *Stream) bool {
+		if len(s.names) > 0 && !named(s.names)(name, ev) {
+			return false
+		}
+		if s.push(ev) {
+			return false
+		}
+		overflow = true
+		s.close(esl.ErrSlowConsumer)
+		return true
+	})
+	return overflow
+}
+
+func (s *Stream) push(ev *esl.Event) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.events) >= s.limit {
+		return false
+	}
+	s.events = append(s.events, ev)
+	s.signal()
+	return true
+}
+
+func (s *Stream) signal() {
+	select {
+	case s.ready <- struct{}{}:
+	default:
+	}
+}
+
+func (s *Stream) close(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.err == nil {
+		s.err = err
+	}
+	s.signal()
+}
+
+// Next waits for the next event. After the last it returns what ended the stream:
+// the connection's error, esl.ErrSlowConsumer, esl.ErrClosed after Close. When ctx
+// ends first it returns its cause.
+func (s *Stream) Next(ctx context.Context) (*esl.Event, error) {
+	for {
+		if ev, err, ok := s.take(); ok {
+			return ev, err
+		}
+		select {
+		case <-s.ready:
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
+	}
+}
+
+func (s *Stream) take() (ev *esl.Event, err error, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.events) > 0 {
+		ev = s.events[0]
+		s.events[0] = nil
+		s.events = s.events[1:]
+		return ev, nil, true
+	}
+	return nil, s.err, s.err != nil
+}
+
+// Close ends the stream and drops what was not read.
+func (s *Stream) Close() {
+	s.c.mu.Lock()
+	s.c.streams = slices.DeleteFunc(s.c.streams, func(other *Stream) bool { return other == s })
+	s.c.mu.Unlock()
+	s.mu.Lock()
+	s.events = nil
+	s.mu.Unlock()
+	s.close(esl.ErrClosed)
+}

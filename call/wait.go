@@ -1,0 +1,148 @@
+package call
+
+import (
+	"context"
+	"slices"
+
+	"github.com/genesis-esl/genesis/esl"
+)
+
+// waiter is somebody who waits for one event.
+type waiter struct {
+	match func(name string, ev *esl.Event) bool
+	found chan *esl.Event // holds one
+}
+
+// wake gives the event to those who wait for it. c.mu is held.
+func (c *Channel) wake(name string, ev *esl.Event) {
+	if len(c.waiters) == 0 {
+		return
+	}
+	c.waiters = slices.DeleteFunc(c.waiters, func(w *waiter) bool {
+		if !w.match(name, ev) {
+			return false
+		}
+		w.found <- ev
+		return true
+	})
+}
+
+// await registers a wait for an event that match accepts. match runs while the
+// channel is locked and must not call its methods.
+func (c *Channel) await(match func(name string, ev *esl.Event) bool) *waiter {
+	w := &waiter{match: match, found: make(chan *esl.Event, 1)}
+	c.mu.Lock()
+	c.waiters = append(c.waiters, w)
+	c.mu.Unlock()
+	return w
+}
+
+func (c *Channel) forget(w *waiter) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.waiters = slices.DeleteFunc(c.waiters, func(other *waiter) bool { return other == w })
+}
+
+// receive waits for the event, the end of the channel, or the end of ctx.
+func (c *Channel) receive(ctx context.Context, w *waiter) (*esl.Event, error) {
+	select {
+	case ev := <-w.found:
+		return ev, nil
+	case <-c.ctx.Done():
+		c.forget(w)
+		select { // what came before the end counts
+		case ev := <-w.found:
+			return ev, nil
+		default:
+			return nil, c.Err()
+		}
+	case <-ctx.Done():
+		c.forget(w)
+		return nil, c.ended(ctx)
+	}
+}
+
+func named(names []string) func(string, *esl.Event) bool {
+	return func(name string, ev *esl.Event) bool {
+		return slices.Contains(names, name) || name == "CUSTOM" && slices.Contains(names, ev.Subclass())
+	}
+}
+
+// Wait waits for the next event of this channel with one of the given names, or
+// CUSTOM subclasses. Events that came before the call do not count. It fails with
+// the *HangupError when the call ends first, and with ctx's cause when ctx does.
+func (c *Channel) Wait(ctx context.Context, names ...string) (ev *esl.Event, err error) {
+	w := c.await(named(names))
+	ctx, done := c.begin(ctx, opWait, attr("wait.target", joined(names)))
+	defer func() { done(err) }()
+	return c.receive(ctx, w)
+}
+
+// WaitState waits until the channel is in one of the given states, which it may be
+// already. Waiting for a state after hangup (State.Over) succeeds then; any other
+// wait fails with the *HangupError when the call ends.
+func (c *Channel) WaitState(ctx context.Context, states ...State) (err error) {
+	ctx, done := c.begin(ctx, opWait, attr("wait.target", joined(states)))
+	defer func() { done(err) }()
+	over := slices.ContainsFunc(states, State.Over)
+	for {
+		w := c.await(func(string, *esl.Event) bool { return true })
+		if slices.Contains(states, c.State()) {
+			c.forget(w)
+			return nil
+		}
+		if err := c.waitOn(ctx, w, over); err != nil {
+			return err
+		}
+	}
+}
+
+// waitOn waits for any event; past the hangup if over is set.
+func (c *Channel) waitOn(ctx context.Context, w *waiter, over bool) error {
+	if !over {
+		_, err := c.receive(ctx, w)
+		return err
+	}
+	select {
+	case <-w.found:
+		return nil
+	case <-ctx.Done():
+		c.forget(w)
+		return context.Cause(ctx)
+	}
+}
+
+// WaitAnswer waits until the call is answered, which it may be already.
+func (c *Channel) WaitAnswer(ctx context.Context) (err error) {
+	ctx, done := c.begin(ctx, opWait, attr("wait.target", "answer"))
+	defer func() { done(err) }()
+	for {
+		w := c.await(func(string, *esl.Event) bool { return true })
+		if c.Answered() {
+			c.forget(w)
+			return nil
+		}
+		if _, err := c.receive(ctx, w); err != nil {
+			return err
+		}
+	}
+}
+
+// WaitHangup waits until the call has ended and returns how. When the connection
+// ends first, or ctx does, it returns that error instead.
+func (c *Channel) WaitHangup(ctx context.Context) (cause Cause, err error) {
+	ctx, done := c.begin(ctx, opWait, attr("wait.target", "hangup"))
+	defer func() { done(err) }()
+	select {
+	case <-c.ctx.Done():
+	case <-ctx.Done():
+		// Contexts made from the channel's own end with it.
+		if c.ctx.Err() == nil {
+			return "", context.Cause(ctx)
+		}
+	}
+	if hangup, ok := c.hangupError(); ok {
+		return hangup.Cause, nil
+	}
+	return "", c.Err()
+}
