@@ -21,7 +21,8 @@ type Decoder struct {
 	from   int // first byte not yet given out
 	to     int // end of what was read
 
-	searched int // bytes of the next header block known not to end it
+	searched int       // bytes of the next header block known not to end it
+	next     frameHead // of the next frame; size 0 until it is known
 }
 
 const (
@@ -97,15 +98,20 @@ func (d *Decoder) cut() (frame Frame, ok bool, err error) {
 		d.from++
 	}
 	held := d.buf[d.from:d.to]
-	head, ok, err := d.head(held)
-	if !ok || err != nil {
-		return Frame{}, false, err
+	if d.next.size == 0 {
+		head, ok, err := d.head(held)
+		if !ok || err != nil {
+			return Frame{}, false, err
+		}
+		d.next, d.searched = head, 0
 	}
-	if len(held) < head.size+head.length {
+	size := d.next.size + d.next.length
+	if len(held) < size {
 		return Frame{}, false, nil
 	}
-	frame = Frame{Type: head.kind, Raw: held[: head.size+head.length : head.size+head.length], body: head.size}
-	d.from += head.size + head.length
+	frame = Frame{Type: d.next.kind, Raw: held[:size:size], body: d.next.size}
+	d.from += size
+	d.next = frameHead{}
 	return frame, true, nil
 }
 
@@ -176,7 +182,6 @@ func (d *Decoder) anyHead(held []byte) (head frameHead, ok bool, err error) {
 		}
 		return frameHead{}, false, err
 	}
-	d.searched = 0
 	for line := range bytes.Lines(held[:head.size]) {
 		if err := d.headLine(&head, bytes.TrimRight(line, "\r\n")); err != nil {
 			return frameHead{}, false, err
