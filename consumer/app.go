@@ -117,7 +117,9 @@ func (a *App) Events() []string {
 	defer a.mu.Unlock()
 	names := map[string]bool{"HEARTBEAT": true}
 	for _, r := range a.registrations {
-		names[r.name] = true
+		if !r.passive {
+			names[r.name] = true
+		}
 	}
 	if names[ResyncEvent] {
 		for _, name := range resyncEvents {

@@ -166,6 +166,18 @@ func TestEvents(t *testing.T) {
 	}
 }
 
+func TestPassiveHandlersSubscribeToNothing(t *testing.T) {
+	var j journal
+	app := newApp()
+	app.HandleFunc("*", j.handler("all"), consumer.Passive())
+	app.HandleFunc("DTMF", j.handler("dtmf"))
+	if got := app.Events(); !slices.Equal(got, []string{"DTMF", "HEARTBEAT"}) {
+		t.Errorf("subscribes to %q", got)
+	}
+	run(t, app, event("HEARTBEAT", "", 1))
+	j.want(t, "all:1")
+}
+
 func TestMiddleware(t *testing.T) {
 	var trail []string
 	around := func(name string) consumer.Middleware {

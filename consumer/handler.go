@@ -52,6 +52,7 @@ type registration struct {
 	name    string
 	handler Handler
 	timeout time.Duration
+	passive bool
 	filters []func(*esl.Event) bool
 }
 

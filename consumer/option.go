@@ -45,6 +45,15 @@ func Has(header string) Option {
 	})
 }
 
+// Passive makes a handler take the events that come anyway: it adds nothing to
+// what the app subscribes to. It suits middleware-like handlers for "*".
+func Passive() Option {
+	return func(r *registration) error {
+		r.passive = true
+		return nil
+	}
+}
+
 // Timeout ends the context of the handler after d. An error that the handler
 // returns after that is counted as a timeout. Zero sets no limit.
 func Timeout(d time.Duration) Option {
