@@ -99,7 +99,8 @@ func NewConn(nc net.Conn, cfg ConnConfig) *Conn {
 func (c *Conn) Done() <-chan struct{} { return c.done }
 
 // Err says why the connection ended: io.EOF when the peer closed it (perhaps
-// wrapped with what its notice said), ErrClosed when we did, ErrAccessDenied,
+// wrapped with what its notice said), io.ErrUnexpectedEOF when it did so within a
+// frame, ErrClosed when we did, ErrAccessDenied,
 // ErrIdle, ErrSlowConsumer, ErrFrameTooLarge, ErrProtocol or a network error. It is
 // nil while the connection lasts.
 func (c *Conn) Err() error {

@@ -46,9 +46,6 @@ func (d *Decoder) Next() (Frame, error) {
 			return frame, err
 		}
 		if err := d.fill(); err != nil {
-			if err == io.EOF && d.to > d.from {
-				err = io.ErrUnexpectedEOF
-			}
 			return Frame{}, err
 		}
 	}
@@ -62,8 +59,11 @@ func (d *Decoder) fill() error {
 	if n > 0 {
 		return nil // an error will come again
 	}
-	if err == nil {
-		err = io.ErrNoProgress
+	switch {
+	case err == nil:
+		return io.ErrNoProgress
+	case err == io.EOF && d.to > d.from:
+		return io.ErrUnexpectedEOF
 	}
 	return err
 }
