@@ -1,6 +1,7 @@
 package call
 
 import (
+	"errors"
 	"strings"
 
 	"github.com/genesis-esl/genesis/esl"
@@ -17,12 +18,35 @@ func EventNames() []string {
 	}
 }
 
-// HandleEvent feeds the channel with an event of its own. Events of one channel
-// must be fed in their order. It never blocks.
+// HandleEvent feeds the channel with an event, in the order in which FreeSWITCH sent
+// them. Events of others (a notice, a log line, a background job) only go to those
+// who wait for them or read along. It never blocks.
 func (c *Channel) HandleEvent(ev *esl.Event) {
-	name := ev.Name()
+	name, own := ev.Name(), ev.UUID() == c.uuid
 	c.mu.Lock()
-	c.follow(ev)
+	if own {
+		c.follow(ev)
+		c.note(name, ev)
+	}
+	c.wake(name, ev)
+	overflow := c.stream(name, ev)
+	c.mu.Unlock()
+
+	if own {
+		switch name {
+		case "DTMF":
+			c.tells.digit(ev.Get("DTMF-Digit"))
+		case "CHANNEL_HANGUP", "CHANNEL_HANGUP_COMPLETE", "CHANNEL_DESTROY":
+			c.hungUp(ev)
+		}
+	}
+	if overflow && c.cfg.Overflow != nil {
+		c.cfg.Overflow()
+	}
+}
+
+// note takes what an event of a certain name says. c.mu is held.
+func (c *Channel) note(name string, ev *esl.Event) {
 	switch name {
 	case "CHANNEL_EXECUTE":
 		if x := c.running[ev.Get("Application-UUID")]; x != nil {
@@ -40,19 +64,6 @@ func (c *Channel) HandleEvent(ev *esl.Event) {
 		c.peer = ""
 	case "CHANNEL_HANGUP_COMPLETE":
 		c.complete = ev
-	}
-	c.wake(name, ev)
-	overflow := c.stream(name, ev)
-	c.mu.Unlock()
-
-	switch name {
-	case "DTMF":
-		c.tells.digit(ev.Get("DTMF-Digit"))
-	case "CHANNEL_HANGUP", "CHANNEL_HANGUP_COMPLETE", "CHANNEL_DESTROY":
-		c.hungUp(ev)
-	}
-	if overflow && c.cfg.Overflow != nil {
-		c.cfg.Overflow()
 	}
 }
 
@@ -103,16 +114,22 @@ func hangupCause(ev *esl.Event) Cause {
 }
 
 // Lost ends the channel because its connection has ended, or because the channel is
-// known to be gone without an event that says so. If a hangup had been asked for,
-// that is what happened.
+// known to be gone without an event that says so: then err is a *HangupError. If a
+// hangup had been asked for, that is what happened.
 func (c *Channel) Lost(err error) {
 	c.mu.Lock()
 	asked := c.asked
 	c.mu.Unlock()
-	if asked != "" && c.ctx.Err() == nil {
+	var hangup *HangupError
+	switch {
+	case c.ctx.Err() != nil:
+	case errors.As(err, &hangup):
+		c.finish(hangup)
+	case asked != "":
 		c.finish(&HangupError{UUID: c.uuid, Cause: asked})
+	default:
+		c.end(err)
 	}
-	c.end(err)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.lost == nil {
@@ -131,4 +148,15 @@ func (c *Channel) otherLeg(ev *esl.Event) string {
 		}
 	}
 	return ""
+}
+
+// Ended ends a channel that is known to be over although no event said so. The cause
+// is that of a hangup we asked for, or unknown.
+func (c *Channel) Ended() {
+	c.mu.Lock()
+	asked := c.asked
+	c.mu.Unlock()
+	if c.ctx.Err() == nil {
+		c.finish(&HangupError{UUID: c.uuid, Cause: asked})
+	}
 }

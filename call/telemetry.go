@@ -198,3 +198,27 @@ func (in *Instruments) digit(digit string) {
 	}
 	in.digits.Add(context.Background(), 1, metric.WithAttributes(attr("dtmf_digit", label)))
 }
+
+// route notes an event that was looked up among the channels. The names are those
+// that channels live on, so that the label is one of a closed set.
+func (in *Instruments) route(name string, hit bool) {
+	if in == nil {
+		return
+	}
+	if !channelEvents[name] {
+		name = "other"
+	}
+	counter := in.unrouted
+	if hit {
+		counter = in.routed
+	}
+	counter.Add(context.Background(), 1, metric.WithAttributes(attr("event_name", name)))
+}
+
+var channelEvents = func() map[string]bool {
+	names := map[string]bool{}
+	for _, name := range EventNames() {
+		names[name] = true
+	}
+	return names
+}()

@@ -236,9 +236,7 @@ func testRelease(t *testing.T, s store) {
 	if other.Err() != nil {
 		t.Error("a second release took another's slot away")
 	}
-	ended, cancel := context.WithCancel(testContext(t))
-	cancel()
-	_ = other.Release(ended) // not told in time that it arrived, but it must
+	_ = other.Release(expired(t)) // not told in time that it arrived, but it must
 	release(t, acquire(t, q, t.Name()))
 }
 
@@ -310,9 +308,7 @@ func testCloseForced(t *testing.T, s store) {
 	}
 	other := newQueues(t, queue.Config{Backend: s.open(t)})
 	slot := acquire(t, q, t.Name())
-	ended, cancel := context.WithCancel(testContext(t))
-	cancel()
-	if err := q.Close(ended); !errors.Is(err, context.Canceled) {
+	if err := q.Close(expired(t)); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
 	if <-slot.Done(); !errors.Is(slot.Err(), queue.ErrClosed) {

@@ -90,3 +90,11 @@ func awaitPlace(t *testing.T, ticket *queue.Ticket, place int) queue.Position {
 	t.Fatalf("waited for place %d, the last one was %+v", place, last)
 	return last
 }
+
+// expired is a context that has ended.
+func expired(t *testing.T) context.Context {
+	t.Helper()
+	ctx, cancel := context.WithCancel(testContext(t))
+	cancel()
+	return ctx
+}

@@ -1,7 +1,6 @@
 package queue_test
 
 import (
-	"context"
 	"fmt"
 	"net"
 	"os"
@@ -74,14 +73,12 @@ func (s *redisServer) kill() {
 	}
 }
 
-// count is how many members a sorted set has, for tests that wait for what only Redis knows.
-func (s *redisServer) count(t *testing.T, key string) int64 {
+// save writes a snapshot, to which the server goes back when it is killed.
+func (s *redisServer) save(t *testing.T) {
 	t.Helper()
 	client := redis.NewClient(redisOptions(s.addr))
 	defer client.Close()
-	n, err := client.ZCard(context.Background(), key).Result()
-	if err != nil {
+	if err := client.Save(testContext(t)).Err(); err != nil {
 		t.Fatal(err)
 	}
-	return n
 }

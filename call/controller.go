@@ -1,0 +1,163 @@
+package call
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/genesis-esl/genesis/esl"
+)
+
+// ControllerConfig makes a Controller. The zero value is usable.
+type ControllerConfig struct {
+	// Mode is what the transport can do. The zero value is Remote: an esl.Client.
+	Mode Mode
+	// Instruments measures operations. Nil measures nothing.
+	Instruments *Instruments
+	// Logger takes what no caller can be told. Nil means slog.Default().
+	Logger *slog.Logger
+	// BreakTimeout and StreamLimit are those of Config.
+	BreakTimeout time.Duration
+	StreamLimit  int
+	// Watch sees that events of a channel that is about to exist will come, where
+	// they do not come anyway; Unwatch ends it. May be nil.
+	Watch   func(ctx context.Context, uuid string) error
+	Unwatch func(uuid string)
+}
+
+// Controller makes channels over one transport and gives them their events. It is
+// safe for concurrent use.
+//
+// It is an esl.Handler: a program that only controls calls passes it to
+// Client.Serve; one that has handlers of its own passes each event to HandleEvent
+// first. The Client must be subscribed to EventNames.
+type Controller struct {
+	t   Transport
+	cfg ControllerConfig
+	ctx context.Context
+	end context.CancelCauseFunc
+
+	mu       sync.Mutex
+	channels map[string]*Channel
+	closed   error
+}
+
+// NewController returns a controller whose channels end with parent at the latest.
+func NewController(parent context.Context, t Transport, cfg ControllerConfig) *Controller {
+	if cfg.Logger == nil {
+		cfg.Logger = slog.Default()
+	}
+	k := &Controller{t: t, cfg: cfg}
+	k.ctx, k.end = context.WithCancelCause(parent)
+	return k
+}
+
+// HandleEvent gives an event to the channel it is about, if that is one of the
+// controller's. It never blocks.
+func (k *Controller) HandleEvent(_ context.Context, ev *esl.Event) { k.Handle(ev) }
+
+// Handle is HandleEvent that reports whether the event was about a channel of the
+// controller.
+func (k *Controller) Handle(ev *esl.Event) bool {
+	uuid := ev.UUID()
+	if uuid == "" {
+		return false
+	}
+	k.mu.Lock()
+	c := k.channels[uuid]
+	k.mu.Unlock()
+	k.cfg.Instruments.route(ev.Name(), c != nil)
+	if c == nil {
+		return false
+	}
+	c.HandleEvent(ev)
+	switch ev.Name() {
+	case "CHANNEL_DESTROY":
+		k.release(c)
+	case "CHANNEL_HANGUP_COMPLETE":
+		k.release(c)
+	}
+	return true
+}
+
+// Attach returns the channel with the given UUID, which is taken to exist. data is
+// an event of it, or nil if none has been seen.
+func (k *Controller) Attach(uuid string, data *esl.Event) *Channel {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.attach(uuid, data)
+}
+
+func (k *Controller) attach(uuid string, data *esl.Event) *Channel {
+	if c := k.channels[uuid]; c != nil {
+		return c
+	}
+	c := New(k.ctx, k.t, Config{
+		UUID: uuid, Mode: k.cfg.Mode, Data: data, Instruments: k.cfg.Instruments, Logger: k.cfg.Logger,
+		BreakTimeout: k.cfg.BreakTimeout, StreamLimit: k.cfg.StreamLimit,
+	})
+	if k.closed != nil {
+		c.Lost(k.closed)
+		return c
+	}
+	if k.channels == nil {
+		k.channels = make(map[string]*Channel)
+	}
+	k.channels[uuid] = c
+	return c
+}
+
+// Channel returns the controller's channel with the given UUID, if it has one.
+func (k *Controller) Channel(uuid string) (*Channel, bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	c, ok := k.channels[uuid]
+	return c, ok
+}
+
+// Detach forgets a channel: it gets no more events and ends.
+func (k *Controller) Detach(c *Channel) {
+	k.release(c)
+	c.Lost(esl.ErrClosed)
+}
+
+// release forgets a channel that has ended; its streams end with it.
+func (k *Controller) release(c *Channel) {
+	k.mu.Lock()
+	if k.channels[c.uuid] != c {
+		k.mu.Unlock()
+		return
+	}
+	delete(k.channels, c.uuid)
+	k.mu.Unlock()
+	if k.cfg.Unwatch != nil {
+		k.cfg.Unwatch(c.uuid)
+	}
+	if err := c.Err(); err != nil {
+		c.Lost(err)
+	}
+}
+
+// Lost ends all channels with err, because the connection has ended for good or
+// FreeSWITCH was restarted.
+func (k *Controller) Lost(err error) {
+	k.mu.Lock()
+	channels := k.channels
+	k.channels = nil
+	k.mu.Unlock()
+	for _, c := range channels {
+		c.Lost(err)
+	}
+}
+
+// Close ends all channels with err, and those attached later at once.
+func (k *Controller) Close(err error) {
+	k.mu.Lock()
+	if k.closed == nil {
+		k.closed = err
+	}
+	k.mu.Unlock()
+	k.Lost(err)
+	k.end(err)
+}

@@ -1,0 +1,210 @@
+package outbound
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/genesis-esl/genesis/call"
+	"github.com/genesis-esl/genesis/esl"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/trace"
+	"go.opentelemetry.io/otel/trace/noop"
+)
+
+// serve handles one connection from its first byte to its last.
+func (srv *Server) serve(nc net.Conn) {
+	remote := nc.RemoteAddr()
+	ctx, span := srv.tracer().Start(srv.context(), "outbound_handle_connection", trace.WithSpanKind(trace.SpanKindServer))
+	defer span.End()
+	if host, port, err := net.SplitHostPort(remote.String()); err == nil {
+		span.SetAttributes(attribute.String("net.peer.name", host), attribute.String("net.peer.port", port))
+	}
+	s, pumped, err := srv.greet(ctx, nc)
+	if err != nil {
+		span.SetStatus(codes.Error, "handshake")
+		srv.SessionHooks.rejected(remote, Handshake)
+		if ctx.Err() == nil && !errors.Is(err, esl.ErrDisconnected) {
+			srv.logger().Warn("FreeSWITCH connected but could not be greeted", "remote", remote.String(), "error", err)
+		}
+		return
+	}
+	span.SetAttributes(attribute.String("channel.uuid", s.UUID()))
+	start := time.Now()
+	srv.SessionHooks.sessionStart(s)
+	err = srv.handle(trace.ContextWithSpan(s.Context(), span), s)
+	srv.finish(s, err)
+	<-pumped
+	if err != nil {
+		span.SetStatus(codes.Error, "handler")
+		span.RecordError(err)
+	}
+	srv.SessionHooks.sessionEnd(s, time.Since(start), err)
+}
+
+// greet makes a session of a connection: connect, then in one write everything that
+// brings the call's events.
+func (srv *Server) greet(parent context.Context, nc net.Conn) (s *Session, pumped chan struct{}, err error) {
+	ctx, cancel := context.WithTimeout(parent, orDefault(srv.HandshakeTimeout, defaultHandshakeTimeout))
+	defer cancel()
+	conn, replies, err := esl.Accept(ctx, nc, esl.ConnConfig{
+		Info: esl.ConnInfo{Role: "session"}, Hooks: srv.Hooks, Limits: srv.Limits, Queue: srv.queue(),
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	s = srv.session(parent, conn, replies[0].Event())
+	pumped = make(chan struct{})
+	go func() {
+		defer close(pumped)
+		s.pump()
+	}()
+	if err := srv.subscribe(ctx, s); err != nil {
+		_ = conn.Close()
+		<-pumped
+		return nil, nil, err
+	}
+	return s, pumped, nil
+}
+
+func (srv *Server) session(parent context.Context, conn *esl.Conn, data *esl.Event) *Session {
+	s := &Session{conn: conn, connect: data}
+	mode := call.ModeOf(data.Get("Socket-Mode"), data.Get("Control"))
+	s.Channel = call.New(parent, conn, call.Config{
+		UUID: strings.Clone(data.UUID()), Mode: mode, Data: data, Instruments: srv.Instruments, Logger: srv.logger(),
+		StreamLimit: srv.queue().Events,
+		Overflow: func() {
+			s.Lost(esl.ErrSlowConsumer)
+			_ = conn.Close()
+		},
+	})
+	s.legs = call.NewController(parent, conn, call.ControllerConfig{
+		Mode: call.Remote, Instruments: srv.Instruments, Logger: srv.logger(), Watch: s.watch, Unwatch: s.unwatch,
+	})
+	return s
+}
+
+// subscribe asks for the call's events. In full control the connection would get
+// those of all calls, so that a filter comes first; without it myevents is all there
+// is (recordings h7_async_single_channel, h8_sync_single_channel).
+func (srv *Server) subscribe(ctx context.Context, s *Session) error {
+	if !s.Mode().Full() {
+		line := "myevents"
+		if srv.Format != esl.Plain {
+			line += " " + srv.Format.String()
+		}
+		_, err := s.conn.Send(ctx, esl.Line(line))
+		return handshake(err)
+	}
+	cmds := []esl.Command{
+		esl.Line("filter Unique-ID " + s.UUID()),
+		esl.Line("filter Job-Owner-UUID " + s.UUID()),
+	}
+	if srv.Linger >= 0 {
+		seconds := (orDefault(srv.Linger, defaultLinger) + time.Second - 1) / time.Second
+		cmds = append(cmds, esl.Line("linger "+strconv.Itoa(int(seconds))))
+	}
+	cmds = append(cmds, esl.Line(srv.eventLine()))
+	_, err := s.conn.Pipeline(ctx, cmds...)
+	return handshake(err)
+}
+
+func handshake(err error) error {
+	if err != nil {
+		return fmt.Errorf("outbound: subscribing: %w", err)
+	}
+	return nil
+}
+
+// eventLine is the event command: names first, then CUSTOM and its subclasses.
+func (srv *Server) eventLine() string {
+	names, classes := call.EventNames(), []string(nil)
+	for _, name := range srv.Events {
+		if strings.ContainsAny(name, ":.") || strings.ToUpper(name) != name {
+			classes = append(classes, name)
+			continue
+		}
+		names = append(names, name)
+	}
+	line := "event " + srv.Format.String() + " " + strings.Join(names, " ")
+	if len(classes) > 0 {
+		line += " CUSTOM " + strings.Join(classes, " ")
+	}
+	return line
+}
+
+// handle runs the handler. The end of the call is not its failure.
+func (srv *Server) handle(ctx context.Context, s *Session) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			stack := debug.Stack()
+			srv.logger().ErrorContext(ctx, "panic in a call's handler", "call", s.UUID(), "panic", r, "stack", string(stack))
+			srv.SessionHooks.panicked(s, r, stack)
+			err = fmt.Errorf("outbound: handler panicked: %v", r)
+		}
+	}()
+	err = srv.Handler.HandleSession(ctx, s)
+	if err == nil || srv.expected(s, err) {
+		return nil
+	}
+	srv.logger().ErrorContext(ctx, "a call's handler failed", "call", s.UUID(), "error", err)
+	return err
+}
+
+// expected tells whether err only says that the call or the server has ended.
+func (srv *Server) expected(s *Session, err error) bool {
+	var hangup *call.HangupError
+	if errors.As(err, &hangup) {
+		return hangup.UUID == s.UUID()
+	}
+	if s.Err() == nil {
+		return false
+	}
+	return errors.Is(err, context.Canceled) || errors.Is(err, ErrServerClosed)
+}
+
+// finish ends a call whose handler has returned, and closes its connection.
+func (srv *Server) finish(s *Session, err error) {
+	defer func() { _ = s.conn.Close() }()
+	if s.resumed.Load() || s.Away() || s.conn.Err() != nil {
+		return
+	}
+	cause := call.NormalClearing
+	if err != nil {
+		cause = srv.FailureCause
+		if cause == "" {
+			cause = call.NormalTemporaryFailure
+		}
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.Context()), orDefault(srv.CloseTimeout, defaultCloseTimeout))
+	defer cancel()
+	if err := s.Hangup(ctx, cause); err != nil && s.conn.Err() == nil && !errors.Is(err, ErrServerClosed) {
+		srv.logger().Warn("a call could not be hung up, its connection is closed", "call", s.UUID(), "error", err)
+	}
+}
+
+func (srv *Server) queue() esl.QueueLimits {
+	q := srv.Queue
+	if q.Events <= 0 {
+		q.Events = 10_000
+	}
+	if q.Bytes <= 0 {
+		q.Bytes = 16 << 20
+	}
+	q.Overflow = esl.Fail
+	return q
+}
+
+func (srv *Server) tracer() trace.Tracer {
+	tracers := srv.Tracer
+	if tracers == nil {
+		tracers = noop.NewTracerProvider()
+	}
+	return tracers.Tracer("github.com/genesis-esl/genesis/outbound")
+}

@@ -1,0 +1,300 @@
+package outbound
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/genesis-esl/genesis/call"
+	"github.com/genesis-esl/genesis/esl"
+	"go.opentelemetry.io/otel/trace"
+)
+
+// ErrServerClosed is what Serve returns after Shutdown or Close, and the cause of a
+// handler's context that Close or an expired Shutdown ended.
+var ErrServerClosed = errors.New("outbound: server closed")
+
+// Handler handles calls.
+type Handler interface {
+	// HandleSession handles one call, on a goroutine of its own. ctx ends when the
+	// call does. An error is logged, and hangs the call up with Server.FailureCause if
+	// it is still up; a *call.HangupError or ctx's cause is the normal end of a call
+	// and no error to log.
+	HandleSession(ctx context.Context, s *Session) error
+}
+
+// HandlerFunc is a function that is a Handler.
+type HandlerFunc func(ctx context.Context, s *Session) error
+
+// HandleSession calls f.
+func (f HandlerFunc) HandleSession(ctx context.Context, s *Session) error { return f(ctx, s) }
+
+// Server accepts the connections of FreeSWITCH's socket application. Set its fields
+// before the first call of a method; the zero value needs a Handler.
+type Server struct {
+	// Handler handles the calls. Required.
+	Handler Handler
+	// Allow lists the networks that may connect. Empty: everybody who can reach the
+	// listener. Others are closed at once and counted.
+	Allow []netip.Prefix
+	// MaxSessions bounds the sessions at any time; more are closed at once and
+	// counted. Default 20,000; negative means no bound.
+	MaxSessions int
+	// HandshakeTimeout bounds the time until FreeSWITCH has told the call's data and
+	// taken the subscription. Default 10 s; FreeSWITCH itself waits 25 s.
+	HandshakeTimeout time.Duration
+	// CloseTimeout bounds hanging up and closing after a handler has returned.
+	// Default 5 s.
+	CloseTimeout time.Duration
+	// Linger is how long FreeSWITCH keeps the connection after the hangup for the last
+	// events, in whole seconds, rounded up, where the mode has it (full). Default 10 s.
+	// Negative: not at all; then CHANNEL_HANGUP_COMPLETE may be missed.
+	Linger time.Duration
+	// Events names further events of the call to get: event names or CUSTOM
+	// subclasses, beyond call.EventNames. In single-channel mode FreeSWITCH decides
+	// which events come (myevents).
+	Events []string
+	// Format is the shape of events on the wire. Default Plain.
+	Format esl.Format
+	// Limits bounds a frame.
+	Limits esl.Limits
+	// Queue bounds the events that wait in a session. Default 10,000 events and
+	// 16 MiB; full, the session ends with esl.ErrSlowConsumer.
+	Queue esl.QueueLimits
+	// FailureCause is what a call is hung up with when its handler failed or
+	// panicked. Default call.NormalTemporaryFailure.
+	FailureCause call.Cause
+	// Hooks is told what happens on the connections. May be nil.
+	Hooks *esl.Hooks
+	// SessionHooks is told what happens to the sessions. May be nil.
+	SessionHooks *Hooks
+	// Instruments measures the operations on calls. May be nil.
+	Instruments *call.Instruments
+	// Tracer makes the span outbound_handle_connection around each call. May be nil.
+	Tracer trace.TracerProvider
+	// Logger gets failures and panics of handlers. Default slog.Default().
+	Logger *slog.Logger
+
+	active atomic.Int64
+
+	mu        sync.Mutex
+	closed    bool // no more connections
+	listeners map[net.Listener]struct{}
+	sessions  sync.WaitGroup
+	base      context.Context // parent of all sessions
+	end       context.CancelCauseFunc
+}
+
+const (
+	defaultMaxSessions      = 20_000
+	defaultHandshakeTimeout = 10 * time.Second
+	defaultCloseTimeout     = 5 * time.Second
+	defaultLinger           = 10 * time.Second
+)
+
+// Sessions returns how many sessions there are at present.
+func (srv *Server) Sessions() int { return int(srv.active.Load()) }
+
+// ListenAndServe listens on addr (host:port) and serves until Shutdown, Close, or
+// the end of ctx, which is a Close.
+func (srv *Server) ListenAndServe(ctx context.Context, addr string) error {
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", addr)
+	if err != nil {
+		return fmt.Errorf("outbound: %w", err)
+	}
+	stop := context.AfterFunc(ctx, func() { _ = srv.Close() })
+	defer stop()
+	return srv.Serve(l)
+}
+
+// Serve accepts connections from l, which it closes in the end. It returns
+// ErrServerClosed after Shutdown or Close, else the listener's error.
+func (srv *Server) Serve(l net.Listener) error {
+	defer func() { _ = l.Close() }() // closed twice after Shutdown, on purpose
+	if srv.Handler == nil {
+		return errors.New("outbound: Server has no Handler")
+	}
+	if !srv.track(l) {
+		return ErrServerClosed
+	}
+	defer srv.untrack(l)
+	for {
+		nc, err := srv.accept(l)
+		if err != nil {
+			return err
+		}
+		srv.admit(nc)
+	}
+}
+
+// accept waits for a connection, over errors that pass, such as too many open
+// files.
+func (srv *Server) accept(l net.Listener) (net.Conn, error) {
+	for wait := 5 * time.Millisecond; ; wait = min(2*wait, time.Second) {
+		nc, err := l.Accept()
+		if err == nil {
+			return nc, nil
+		}
+		ctx := srv.context()
+		if srv.isClosed() {
+			return nil, ErrServerClosed
+		}
+		var passing interface{ Temporary() bool }
+		if !errors.As(err, &passing) || !passing.Temporary() {
+			return nil, fmt.Errorf("outbound: accept: %w", err)
+		}
+		srv.logger().Warn("accepting connections failed, trying again", "error", err, "wait", wait)
+		timer := time.NewTimer(wait)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return nil, ErrServerClosed
+		}
+	}
+}
+
+// admit starts a session, or turns the connection away.
+func (srv *Server) admit(nc net.Conn) {
+	if !srv.allowed(nc.RemoteAddr()) {
+		_ = nc.Close()
+		srv.SessionHooks.rejected(nc.RemoteAddr(), NotAllowed)
+		return
+	}
+	limit := srv.MaxSessions
+	if limit == 0 {
+		limit = defaultMaxSessions
+	}
+	if n := srv.active.Add(1); limit > 0 && n > int64(limit) {
+		srv.active.Add(-1)
+		_ = nc.Close()
+		srv.SessionHooks.rejected(nc.RemoteAddr(), TooMany)
+		return
+	}
+	srv.mu.Lock()
+	if srv.closed {
+		srv.mu.Unlock()
+		srv.active.Add(-1)
+		_ = nc.Close()
+		return
+	}
+	srv.sessions.Add(1)
+	srv.mu.Unlock()
+	go func() {
+		defer srv.sessions.Done()
+		defer srv.active.Add(-1)
+		srv.serve(nc)
+	}()
+}
+
+// allowed tells whether an address may connect.
+func (srv *Server) allowed(addr net.Addr) bool {
+	if len(srv.Allow) == 0 {
+		return true
+	}
+	tcp, ok := addr.(*net.TCPAddr)
+	if !ok {
+		return false
+	}
+	ip := tcp.AddrPort().Addr().Unmap().WithZone("")
+	for _, prefix := range srv.Allow {
+		if prefix.Contains(ip) {
+			return true
+		}
+	}
+	return false
+}
+
+// Shutdown stops accepting, and waits for the handlers to return. When ctx ends
+// first, it does what Close does, waits for that, and returns ctx's cause.
+func (srv *Server) Shutdown(ctx context.Context) error {
+	srv.closeListeners()
+	done := make(chan struct{})
+	go func() {
+		srv.sessions.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		srv.context() // so that there is one to end
+		srv.end(ErrServerClosed)
+		<-done
+		return context.Cause(ctx)
+	}
+}
+
+// Close stops accepting and ends all sessions: their handlers' contexts end with
+// ErrServerClosed, and their connections are closed, with which FreeSWITCH hangs the
+// calls up (recording h12_async_client_closes). It returns when all handlers have.
+func (srv *Server) Close() error {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	_ = srv.Shutdown(ctx) // says that ctx ended, as it should
+	return nil
+}
+
+func (srv *Server) closeListeners() {
+	srv.mu.Lock()
+	defer srv.mu.Unlock()
+	srv.closed = true
+	for l := range srv.listeners {
+		_ = l.Close()
+	}
+}
+
+func (srv *Server) track(l net.Listener) bool {
+	srv.mu.Lock()
+	defer srv.mu.Unlock()
+	if srv.closed {
+		return false
+	}
+	if srv.listeners == nil {
+		srv.listeners = make(map[net.Listener]struct{})
+	}
+	srv.listeners[l] = struct{}{}
+	return true
+}
+
+func (srv *Server) untrack(l net.Listener) {
+	srv.mu.Lock()
+	defer srv.mu.Unlock()
+	delete(srv.listeners, l)
+}
+
+func (srv *Server) isClosed() bool {
+	srv.mu.Lock()
+	defer srv.mu.Unlock()
+	return srv.closed
+}
+
+// context is the parent of all sessions.
+func (srv *Server) context() context.Context {
+	srv.mu.Lock()
+	defer srv.mu.Unlock()
+	if srv.base == nil {
+		srv.base, srv.end = context.WithCancelCause(context.Background())
+	}
+	return srv.base
+}
+
+func (srv *Server) logger() *slog.Logger {
+	if srv.Logger != nil {
+		return srv.Logger
+	}
+	return slog.Default()
+}
+
+func orDefault(d, otherwise time.Duration) time.Duration {
+	if d <= 0 {
+		return otherwise
+	}
+	return d
+}

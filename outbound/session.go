@@ -1,0 +1,87 @@
+package outbound
+
+import (
+	"context"
+	"net"
+	"sync/atomic"
+
+	"github.com/genesis-esl/genesis/call"
+	"github.com/genesis-esl/genesis/esl"
+)
+
+// Session is one call that FreeSWITCH has handed to us: its Channel, and the
+// connection that came with it. It is safe for concurrent use.
+type Session struct {
+	*call.Channel
+	conn    *esl.Conn
+	legs    *call.Controller
+	connect *esl.Event
+	resumed atomic.Bool
+}
+
+// ConnectEvent returns what FreeSWITCH said of the call when it connected: all its
+// headers and variables, as of then.
+func (s *Session) ConnectEvent() *esl.Event { return s.connect }
+
+// RemoteAddr returns FreeSWITCH's end of the connection.
+func (s *Session) RemoteAddr() net.Addr { return s.conn.RemoteAddr() }
+
+// API runs an api command that ends at once and returns its output. It needs full.
+func (s *Session) API(ctx context.Context, cmd string) (string, error) {
+	if !s.Mode().Full() {
+		return "", &call.ModeError{Operation: "api", Mode: s.Mode(), Needs: "full"}
+	}
+	return s.conn.API(ctx, cmd)
+}
+
+// BgAPI runs an api command in the background and returns its output. It needs full.
+func (s *Session) BgAPI(ctx context.Context, cmd string) (string, error) {
+	if !s.Mode().Full() {
+		return "", &call.ModeError{Operation: "bgapi", Mode: s.Mode(), Needs: "full"}
+	}
+	return s.conn.BgAPI(ctx, cmd)
+}
+
+// Resume lets the dialplan go on behind the socket action once the handler returns,
+// instead of the call being hung up.
+func (s *Session) Resume(ctx context.Context) error {
+	if _, err := s.conn.Send(ctx, esl.Line("resume")); err != nil {
+		return err
+	}
+	s.resumed.Store(true)
+	return nil
+}
+
+// Leg returns the channel of another leg that this session controls: one it has
+// originated.
+func (s *Session) Leg(uuid string) (*call.Channel, bool) { return s.legs.Channel(uuid) }
+
+// pump gives the channels their events until the connection ends.
+func (s *Session) pump() {
+	batch := make([]*esl.Event, 8)
+	for {
+		n, err := s.conn.ReadEvents(context.Background(), batch)
+		for _, ev := range batch[:n] {
+			s.take(ev)
+		}
+		clear(batch[:n])
+		if err != nil {
+			lost := &esl.DisconnectedError{Sent: true, Cause: err}
+			s.Lost(lost)
+			s.legs.Close(lost)
+			return
+		}
+	}
+}
+
+// take gives an event to its channel. What is about no leg is part of the session.
+func (s *Session) take(ev *esl.Event) {
+	if ev.UUID() != s.UUID() && s.legs.Handle(ev) {
+		return
+	}
+	s.HandleEvent(ev)
+	if ev.Name() == "SERVER_DISCONNECTED" && ev.Get("Content-Disposition") == "linger" && !s.Away() {
+		// The call is over even if no event said so.
+		s.Ended()
+	}
+}
