@@ -1,0 +1,96 @@
+package launch
+
+import (
+	"debug/buildinfo"
+	"errors"
+	"fmt"
+	"go/build"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"runtime/debug"
+	"slices"
+	"strings"
+)
+
+// Library is the module whose apps know how to run themselves.
+const Library = "github.com/genesis-esl/genesis"
+
+// Kind is what a path turned out to be.
+type Kind uint8
+
+const (
+	// Source is a Go package directory or a .go file: it has to be built.
+	Source Kind = iota + 1
+	// Binary is an executable built on this library: it connects by itself.
+	Binary
+	// Foreign is any other executable: it has to be hosted.
+	Foreign
+)
+
+// Target is a path that can be run.
+type Target struct {
+	Kind Kind
+	// Path is absolute.
+	Path string
+}
+
+// Resolve finds out what path is. Its errors are one line for the person who typed the path.
+func Resolve(path string) (Target, error) {
+	info, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return Target{}, fmt.Errorf("%s: no such file or directory", path)
+	}
+	if err != nil {
+		return Target{}, err
+	}
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return Target{}, err
+	}
+	switch {
+	case info.IsDir():
+		return Target{Kind: Source, Path: abs}, checkMain(path)
+	case !info.Mode().IsRegular():
+		return Target{}, fmt.Errorf("%s: neither a file nor a directory", path)
+	case filepath.Ext(path) == ".go":
+		return Target{Kind: Source, Path: abs}, nil
+	case info.Mode().Perm()&0o111 == 0 && runtime.GOOS != "windows":
+		return Target{}, fmt.Errorf("%s: not executable (chmod +x %s makes it so)", path, path)
+	case builtOnLibrary(abs):
+		return Target{Kind: Binary, Path: abs}, nil
+	default:
+		return Target{Kind: Foreign, Path: abs}, nil
+	}
+}
+
+// checkMain fails unless dir holds a package main for this platform.
+func checkMain(dir string) error {
+	pkg, err := build.ImportDir(dir, 0)
+	var noGo *build.NoGoError
+	var multiple *build.MultiplePackageError
+	switch {
+	case errors.As(err, &noGo):
+		return fmt.Errorf("%s: a directory without Go files; give a Go package, a .go file or an executable", dir)
+	case errors.As(err, &multiple):
+		return fmt.Errorf("%s: holds more than one package: %s and %s", dir, multiple.Packages[0], multiple.Packages[1])
+	case err != nil && pkg.Name == "":
+		return fmt.Errorf("%s: %w", dir, err)
+	case pkg.Name != "main":
+		return fmt.Errorf("%s: package %s cannot be run; it takes a package main", dir, pkg.Name)
+	}
+	return nil // what else is wrong, the go tool says better
+}
+
+// builtOnLibrary reports whether an executable's Go build info names this library, as its own module or as a dependency.
+func builtOnLibrary(path string) bool {
+	info, err := buildinfo.ReadFile(path)
+	if err != nil {
+		return false
+	}
+	if info.Main.Path == Library || strings.HasPrefix(info.Path, Library+"/") {
+		return true
+	}
+	return slices.ContainsFunc(info.Deps, func(m *debug.Module) bool { return m.Path == Library })
+}
