@@ -198,6 +198,7 @@ func TestProcessesNeverBeyondTheLimit(t *testing.T) {
 				p.tell()
 				p.expect(t, "released")
 			}
+			_ = p.in.Close() // it has joined again: it releases at once and ends
 		})
 	}
 	wg.Wait()
