@@ -39,6 +39,9 @@ type Config struct {
 	HeartbeatTimeout time.Duration
 	// Now is the clock. Nil means time.Now. It must be safe for concurrent use.
 	Now func() time.Time
+	// TraceEventHeaders puts the headers of an event into its span process_event, as
+	// event.header.NAME. They hold phone numbers and much else; false leaves them out.
+	TraceEventHeaders bool
 	// NativeHistograms exposes latency histograms as Prometheus native histograms,
 	// which have no fixed buckets but need a scraper that negotiates protobuf. False,
 	// the default, exposes classic buckets, which any scraper and the shipped

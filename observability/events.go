@@ -42,7 +42,7 @@ type eventMetrics struct {
 	dropped    *counters[string]
 	reasons    openWords
 	total      atomic.Int64
-	stalled    atomic.Int64
+	stalled    atomic.Bool
 }
 
 func newEventMetrics(meter metric.Meter) (*eventMetrics, error) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -16,37 +17,28 @@ var handlerFailures = wordsOf(`error panic timeout`)
 type handlerMetrics struct {
 	duration metric.Float64Histogram
 	errors   metric.Int64Counter
-	hits     *counters[string]
-	fallback *counters[string]
+	hits     metric.Int64Counter
+	fallback metric.Int64Counter
 	names    openWords
+	labels   sync.Map // name → handlerLabels
 
-	mu      sync.Mutex
-	backlog []func() (events int, size int64)
-	records sync.Map // name → []metric.RecordOption
+	failures atomic.Int64
+	mu       sync.Mutex
+	backlog  []func() (events int, size int64)
 }
 
 func newHandlerMetrics(meter metric.Meter) (*handlerMetrics, error) {
-	byName := func(name string) []attribute.KeyValue {
-		return []attribute.KeyValue{attribute.String("event_name", name)}
-	}
-	m := &handlerMetrics{
-		hits:     newCounters(maxHandlerNames, other, byName),
-		fallback: newCounters(maxHandlerNames, other, byName),
-		names:    openWords{known: words{}, limit: maxHandlerNames},
-	}
+	m := &handlerMetrics{names: openWords{known: words{}, limit: maxHandlerNames}}
 	var errs [5]error
 	var depth metric.Int64ObservableGauge
-	var hits, fallback metric.Int64ObservableCounter
 	m.duration, errs[0] = meter.Float64Histogram("genesis.handler.duration", metric.WithUnit("s"),
 		metric.WithDescription("Time that an event handler ran."))
 	m.errors, errs[1] = meter.Int64Counter("genesis.handler.errors",
 		metric.WithDescription("Event handlers that returned an error, panicked or ran out of time."))
 	depth, errs[2] = meter.Int64ObservableGauge("genesis.dispatch.queue.depth",
 		metric.WithDescription("Events that wait for a handler or are being handled."))
-	hits, errs[3] = meter.Int64ObservableCounter("genesis.channel.routing.hits",
-		metric.WithDescription("Events that found a handler for their name."))
-	fallback, errs[4] = meter.Int64ObservableCounter("genesis.channel.routing.fallback",
-		metric.WithDescription("Events that found only a handler for every event."))
+	m.hits, errs[3] = meter.Int64Counter("genesis.channel.routing.hits")
+	m.fallback, errs[4] = meter.Int64Counter("genesis.channel.routing.fallback")
 	if err := errors.Join(errs[:]...); err != nil {
 		return nil, err
 	}
@@ -54,10 +46,8 @@ func newHandlerMetrics(meter metric.Meter) (*handlerMetrics, error) {
 		if events, _, ok := m.waiting(); ok {
 			o.ObserveInt64(depth, int64(events))
 		}
-		m.hits.observe(o, hits)
-		m.fallback.observe(o, fallback)
 		return nil
-	}, depth, hits, fallback)
+	}, depth)
 	return m, err
 }
 
@@ -72,19 +62,32 @@ func (m *handlerMetrics) waiting() (events int, size int64, ok bool) {
 	return events, size, len(m.backlog) > 0
 }
 
-func (m *handlerMetrics) end(ctx context.Context, name string, took time.Duration, failure string) {
-	name = m.names.of(name)
-	opts, ok := m.records.Load(name)
-	if !ok {
-		set := metric.WithAttributeSet(attribute.NewSet(attribute.String("event_name", name)))
-		opts, _ = m.records.LoadOrStore(name, []metric.RecordOption{set})
+// handlerLabels is an event name as options for instruments, made once.
+type handlerLabels struct {
+	name   string
+	add    []metric.AddOption
+	record []metric.RecordOption
+}
+
+func (m *handlerMetrics) of(name string) handlerLabels {
+	if known, ok := m.labels.Load(name); ok {
+		return known.(handlerLabels)
 	}
-	m.duration.Record(ctx, took.Seconds(), opts.([]metric.RecordOption)...)
+	name = m.names.of(name)
+	set := metric.WithAttributeSet(attribute.NewSet(attribute.String("event_name", name)))
+	labels, _ := m.labels.LoadOrStore(name, handlerLabels{name, []metric.AddOption{set}, []metric.RecordOption{set}})
+	return labels.(handlerLabels)
+}
+
+func (m *handlerMetrics) end(ctx context.Context, name string, took time.Duration, failure string) {
+	labels := m.of(name)
+	m.duration.Record(ctx, took.Seconds(), labels.record...)
 	if failure == "" {
 		return
 	}
+	m.failures.Add(1)
 	m.errors.Add(ctx, 1, metric.WithAttributeSet(attribute.NewSet(
-		attribute.String("event_name", name),
+		attribute.String("event_name", labels.name),
 		attribute.String("error", handlerFailures.of(failure)),
 	)))
 }
@@ -94,23 +97,22 @@ func (m *handlerMetrics) end(ctx context.Context, name string, took time.Duratio
 // the one that HandlerStart returned.
 func (o *Observability) HandlerEnd(ctx context.Context, name string, took time.Duration, failure string, err error) {
 	o.handlers.end(ctx, name, took, failure)
+	o.endSpan(ctx, err)
 }
 
 // EventsRouted records that n events called name found a handler of their own (hit)
 // or only one for every event.
 func (o *Observability) EventsRouted(name string, hit bool, n int) {
-	table := o.handlers.fallback
+	counter := o.handlers.fallback
 	if hit {
-		table = o.handlers.hits
+		counter = o.handlers.hits
 	}
-	if !table.known(name, int64(n)) {
-		table.add(o.handlers.names.of(name), int64(n))
-	}
+	counter.Add(context.Background(), int64(n), o.handlers.of(name).add...)
 }
 
 // EventsDropped records that n events will not be handled, and why. The number of
 // different reasons is bounded.
-func (o *Observability) EventsDropped(reason string, n int) { o.events.drop(reason, n) }
+func (o *Observability) EventsDropped(reason string, n int) { o.dropped(reason, n) }
 
 // ObserveBacklog makes genesis_dispatch_queue_depth report what backlog returns: how
 // many events wait or are being handled, and their size in bytes. backlog is called

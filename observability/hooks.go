@@ -2,7 +2,8 @@ package observability
 
 import (
 	"context"
-	"time"
+
+	"go.opentelemetry.io/otel/attribute"
 
 	"github.com/genesis-esl/genesis/esl"
 )
@@ -12,13 +13,15 @@ import (
 // connections of a process may share them.
 func (o *Observability) Hooks() *esl.Hooks {
 	return &esl.Hooks{
+		ConnectStart: o.connectStart,
 		ConnectEnd:   o.connectEnd,
 		Disconnected: o.disconnected,
+		CommandStart: o.commandStart,
 		CommandEnd:   o.commandEnd,
 		Events:       o.events.count,
 		Heartbeat:    o.heartbeats.heard,
 		Up:           o.up,
-		Retry:        o.retry,
+		Retry:        o.lifecycle.retry,
 		Dropped:      o.dropped,
 		Stalled:      o.stalled,
 	}
@@ -26,20 +29,38 @@ func (o *Observability) Hooks() *esl.Hooks {
 
 func (o *Observability) connectEnd(ctx context.Context, info esl.ConnInfo, err error) {
 	o.connections.opened(ctx, info, err)
+	o.endSpan(ctx, err)
+	if err != nil {
+		o.log.DebugContext(ctx, "no connection", "type", info.Type, "role", info.Role, "remote", info.Remote, "error", err)
+		return
+	}
+	o.lifecycle.connected(ctx, info)
 }
 
 func (o *Observability) disconnected(info esl.ConnInfo, err error) {
 	o.connections.closed(info, err)
+	o.lifecycle.disconnected(info, err)
 }
 
-func (o *Observability) commandEnd(ctx context.Context, info esl.CommandInfo, _ *esl.Reply, err error) {
+func (o *Observability) commandEnd(ctx context.Context, info esl.CommandInfo, reply *esl.Reply, err error) {
 	o.commands.end(ctx, info, err)
+	o.endSpan(ctx, err, attribute.String("command.reply", replyWord(reply, err)))
+	if o.log.Enabled(ctx, LevelTrace) {
+		o.log.Log(ctx, LevelTrace, "command", "command", info.Name, "took", info.Duration, "error", err)
+	}
 }
 
-func (o *Observability) up(u esl.Up) { o.connections.up(u) }
+func (o *Observability) up(u esl.Up) {
+	o.connections.up(u)
+	o.lifecycle.up(u)
+}
 
-func (o *Observability) retry(time.Duration, error) {}
+func (o *Observability) dropped(reason string, n int) {
+	o.events.drop(reason, n)
+	o.lifecycle.dropped(reason, n)
+}
 
-func (o *Observability) dropped(reason string, n int) { o.events.drop(reason, n) }
-
-func (o *Observability) stalled(bool) {}
+func (o *Observability) stalled(stalled bool) {
+	o.events.stalled.Store(stalled)
+	o.lifecycle.stalled(stalled)
+}

@@ -20,12 +20,14 @@ type Observability struct {
 
 	health    *health
 	telemetry *telemetry
+	tracer    trace.Tracer
 
 	connections *connections
 	commands    *commandMetrics
 	events      *eventMetrics
 	heartbeats  *heartbeats
 	handlers    *handlerMetrics
+	lifecycle   *lifecycle
 	requests    *requestMetrics
 
 	mux    *http.ServeMux
@@ -49,7 +51,12 @@ func New(cfg Config) (*Observability, error) {
 	if o.telemetry, err = newTelemetry(ctx, cfg); err != nil {
 		return nil, err
 	}
-	meter := o.telemetry.meters.Meter(scope, metric.WithInstrumentationVersion(cfg.Version))
+	if o.telemetry.logs != nil {
+		o.log = slog.New(tee{cfg.Logger.Handler(), o.telemetry.logs})
+	}
+	o.lifecycle = newLifecycle(o.log, cfg.Now)
+	o.tracer = o.telemetry.tracers.Tracer(scope, trace.WithInstrumentationVersion(cfg.Version))
+	meter := o.telemetry.meters.Meter(scope)
 	if err := o.instrument(meter); err != nil {
 		return nil, errors.Join(err, o.telemetry.shutdown(ctx))
 	}
@@ -81,11 +88,15 @@ func (o *Observability) MeterProvider() metric.MeterProvider { return o.telemetr
 // of traces is configured by the environment.
 func (o *Observability) TracerProvider() trace.TracerProvider { return o.telemetry.tracers }
 
+// Logger returns Config.Logger, which also exports what it logs when the environment
+// names an exporter of logs. It is what the rest of the app should log to.
+func (o *Observability) Logger() *slog.Logger { return o.log }
+
 // ErrorHandler returns a handler that logs errors of the OpenTelemetry SDK, such as
 // a receiver that cannot be reached. OpenTelemetry knows only a global one, which
 // is for main to set: otel.SetErrorHandler(obs.ErrorHandler()).
 func (o *Observability) ErrorHandler() otel.ErrorHandler {
-	return otel.ErrorHandlerFunc(func(err error) { o.log.Warn("telemetry", "error", err) })
+	return otel.ErrorHandlerFunc(func(err error) { o.config.Logger.Warn("telemetry", "error", err) })
 }
 
 // Shutdown ends the HTTP server (probes in flight finish), then flushes telemetry

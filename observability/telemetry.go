@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"strings"
 
@@ -29,6 +30,8 @@ type telemetry struct {
 	resource *resource.Resource
 	meters   metric.MeterProvider
 	tracers  trace.TracerProvider
+	tracing  bool         // spans go somewhere
+	logs     slog.Handler // exports logs; nil when they are not exported
 
 	// stop flushes and ends what was started, last first.
 	stop []func(context.Context) error
@@ -53,8 +56,12 @@ func newTelemetry(ctx context.Context, c Config) (*telemetry, error) {
 	if strings.EqualFold(os.Getenv("OTEL_SDK_DISABLED"), "true") {
 		return t, nil
 	}
-	if err := t.startMetrics(ctx, c); err != nil {
-		return nil, errors.Join(err, t.shutdown(ctx))
+	for _, start := range []func(context.Context) error{
+		func(ctx context.Context) error { return t.startMetrics(ctx, c) }, t.startTraces, t.startLogs,
+	} {
+		if err := start(ctx); err != nil {
+			return nil, errors.Join(err, t.shutdown(ctx))
+		}
 	}
 	return t, nil
 }
@@ -73,7 +80,7 @@ func newResource(ctx context.Context, c Config) (*resource.Resource, error) {
 	return resource.New(ctx, append(own, resource.WithFromEnv())...)
 }
 
-func (t *telemetry) startMetrics(_ context.Context, c Config) error {
+func (t *telemetry) startMetrics(ctx context.Context, c Config) error {
 	exporter, err := promexporter.New(
 		promexporter.WithRegisterer(t.registry),
 		promexporter.WithTranslationStrategy(otlptranslator.UnderscoreEscapingWithSuffixes),
@@ -86,11 +93,16 @@ func (t *telemetry) startMetrics(_ context.Context, c Config) error {
 		sdkmetric.WithResource(t.resource),
 		sdkmetric.WithReader(exporter),
 	}
+	readers, err := metricReaders(ctx)
+	if err != nil {
+		return err
+	}
+	opts = append(opts, readers...)
 	for _, view := range views(c.NativeHistograms) {
 		opts = append(opts, sdkmetric.WithView(view))
 	}
 	provider := sdkmetric.NewMeterProvider(opts...)
-	t.meters = provider
+	t.meters = oneMeter{meter: provider.Meter(scope, metric.WithInstrumentationVersion(c.Version))}
 	t.stop = append(t.stop, provider.Shutdown)
 	return nil
 }

@@ -18,10 +18,22 @@ var buckets = map[string][]float64{
 	"http.request.duration":                 {.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5},
 }
 
+// shared describes the counters that several packages record, in one way: two
+// descriptions would make two counters of them.
+var shared = map[string]string{
+	"genesis.timeouts":                 "Operations that ran out of time.",
+	"genesis.channel.routing.hits":     "Events that found a handler of their own.",
+	"genesis.channel.routing.fallback": "Events that found no handler of their own.",
+}
+
 // views gives every histogram its buckets, whichever package records it and
-// whether its name separates words by dots or underscores.
+// whether its name separates words by dots or underscores, and every shared counter
+// its description.
 func views(native bool) []sdkmetric.View {
 	return []sdkmetric.View{func(i sdkmetric.Instrument) (sdkmetric.Stream, bool) {
+		help, ok := shared[i.Name]
+		return sdkmetric.Stream{Name: i.Name, Description: help, Unit: i.Unit}, ok
+	}, func(i sdkmetric.Instrument) (sdkmetric.Stream, bool) {
 		if i.Kind != sdkmetric.InstrumentKindHistogram {
 			return sdkmetric.Stream{}, false
 		}
