@@ -18,26 +18,46 @@ type jobTable struct {
 	apps    bool   // the application subscribed to BACKGROUND_JOB itself
 }
 
-// watch looks at a message on its way out for what it means to BACKGROUND_JOB: the
-// format that is in force, and whether the application wants these events.
-func (t *jobTable) watch(message []byte) {
-	if !bytes.HasPrefix(message, eventVerb) {
-		if bytes.HasPrefix(message, []byte("noevents")) {
-			t.ours, t.apps = false, false
+// watchJobs looks at an application's message, before it is written, for what it
+// means to BACKGROUND_JOB: the format that is in force, and whether the application
+// wants these events.
+func (c *Conn) watchJobs(message []byte) {
+	verb, words := eventWords(message)
+	if verb == "" {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(words) > 0 {
+		if format, err := ParseFormat(strings.ToLower(words[0])); err == nil {
+			if verb == "event" {
+				c.jobs.format = format
+			}
+			words = words[1:]
 		}
-		return
 	}
-	words := eventWords(message)
-	if len(words) == 0 {
-		return
+	named := slices.ContainsFunc(words, func(word string) bool {
+		return strings.EqualFold(word, "ALL") || strings.EqualFold(word, "BACKGROUND_JOB")
+	})
+	if named || verb == "noevents" {
+		c.jobs.ours, c.jobs.apps = verb == "event", verb == "event"
 	}
-	if format, err := ParseFormat(words[0]); err == nil {
-		t.format = format
-		words = words[1:]
+}
+
+// eventWords takes a command about subscriptions apart: event (or events), nixevent
+// and noevents. The verb is empty for any other.
+func eventWords(message []byte) (verb string, words []string) {
+	if c := message[0] | 0x20; c != 'e' && c != 'n' {
+		return "", nil
 	}
-	if slices.Contains(words, "ALL") || slices.Contains(words, "BACKGROUND_JOB") {
-		t.ours, t.apps = true, true
+	line, _, _ := bytes.Cut(message[:min(len(message), 4096)], newline)
+	words = strings.Fields(string(line))
+	for _, verb := range [...]string{"event", "nixevent", "noevents"} {
+		if word := strings.ToLower(words[0]); word == verb || word == verb+"s" {
+			return verb, words[1:]
+		}
 	}
+	return "", nil
 }
 
 var eventVerb = []byte("event")
@@ -87,15 +107,22 @@ func (c *Conn) BgAPI(ctx context.Context, cmd string) (string, error) {
 // subscribeJobs sees that BACKGROUND_JOB events come.
 func (c *Conn) subscribeJobs(ctx context.Context) error {
 	c.mu.Lock()
-	ours, apps, format := c.jobs.ours, c.jobs.apps, c.jobs.format
+	ours, format := c.jobs.ours, c.jobs.format
 	c.mu.Unlock()
 	if ours {
 		return nil
 	}
-	_, err := c.Send(ctx, Line("event "+format.String()+" BACKGROUND_JOB"))
+	err := c.quietly(ctx, "event "+format.String()+" BACKGROUND_JOB")
 	c.mu.Lock()
-	c.jobs.ours, c.jobs.apps = err == nil, apps
+	c.jobs.ours = err == nil
 	c.mu.Unlock()
+	return err
+}
+
+// quietly sends a command of our own about BACKGROUND_JOB, which is not to be taken
+// for one of the application's.
+func (c *Conn) quietly(ctx context.Context, line string) error {
+	_, err := c.roundTrip(ctx, []byte(line+"\n\n"))
 	return err
 }
 
@@ -108,8 +135,7 @@ func (c *Conn) unsubscribeJobs(ctx context.Context) error {
 	if apps {
 		return nil
 	}
-	_, err := c.Send(ctx, Line("nixevent BACKGROUND_JOB"))
-	return err
+	return c.quietly(ctx, "nixevent BACKGROUND_JOB")
 }
 
 // job runs cmd in the background and returns its BACKGROUND_JOB event.

@@ -216,16 +216,21 @@ func TestReasons(t *testing.T) {
 		want error
 		says string
 	}{
-		"closed by us":    {func(c *esl.Conn, _ *peer) { c.Close() }, esl.ErrClosed, ""},
-		"closed by peer":  {func(_ *esl.Conn, far *peer) { far.fin() }, io.EOF, ""},
-		"within a frame":  {func(_ *esl.Conn, far *peer) { far.send([]byte("Content-Ty")); far.fin() }, io.ErrUnexpectedEOF, ""},
-		"within a body":   {func(_ *esl.Conn, far *peer) { far.send([]byte("Content-Length: 5\n\nabc")); far.fin() }, io.ErrUnexpectedEOF, ""},
-		"with a notice":   {func(_ *esl.Conn, far *peer) { far.send(esl.AppendDisconnectNotice(nil, "", "The system is being shut down.\n")); far.fin() }, io.EOF, "The system is being shut down."},
+		"closed by us":   {func(c *esl.Conn, _ *peer) { c.Close() }, esl.ErrClosed, ""},
+		"closed by peer": {func(_ *esl.Conn, far *peer) { far.fin() }, io.EOF, ""},
+		"within a frame": {func(_ *esl.Conn, far *peer) { far.send([]byte("Content-Ty")); far.fin() }, io.ErrUnexpectedEOF, ""},
+		"within a body":  {func(_ *esl.Conn, far *peer) { far.send([]byte("Content-Length: 5\n\nabc")); far.fin() }, io.ErrUnexpectedEOF, ""},
+		"with a notice": {func(_ *esl.Conn, far *peer) {
+			far.send(esl.AppendDisconnectNotice(nil, "", "The system is being shut down.\n"))
+			far.fin()
+		}, io.EOF, "The system is being shut down."},
 		"negative length": {func(_ *esl.Conn, far *peer) { far.send([]byte("Content-Length: -5\n\n")) }, esl.ErrProtocol, "-5"},
 		"no number":       {func(_ *esl.Conn, far *peer) { far.send([]byte("Content-Length: 5x\nContent-Type: api/response\n\n")) }, esl.ErrProtocol, "5x"},
-		"10 GB":           {func(_ *esl.Conn, far *peer) { far.send([]byte("Content-Length: 10737418240\nContent-Type: text/event-plain\n\n")) }, esl.ErrFrameTooLarge, "10737418240"},
-		"beyond int64":    {func(_ *esl.Conn, far *peer) { far.send([]byte("Content-Length: 99999999999999999999\n\n")) }, esl.ErrProtocol, ""},
-		"rude rejection":  {func(_ *esl.Conn, far *peer) { far.send(esl.AppendRudeRejection(nil)) }, esl.ErrAccessDenied, ""},
+		"10 GB": {func(_ *esl.Conn, far *peer) {
+			far.send([]byte("Content-Length: 10737418240\nContent-Type: text/event-plain\n\n"))
+		}, esl.ErrFrameTooLarge, "10737418240"},
+		"beyond int64":   {func(_ *esl.Conn, far *peer) { far.send([]byte("Content-Length: 99999999999999999999\n\n")) }, esl.ErrProtocol, ""},
+		"rude rejection": {func(_ *esl.Conn, far *peer) { far.send(esl.AppendRudeRejection(nil)) }, esl.ErrAccessDenied, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c, far := connected(t, esl.ConnConfig{})

@@ -3,7 +3,6 @@ package esl
 import (
 	"bytes"
 	"context"
-	"strings"
 	"sync"
 	"time"
 )
@@ -70,6 +69,7 @@ func (c *Conn) Send(ctx context.Context, cmd Command) (*Reply, error) {
 	if err != nil {
 		return nil, err
 	}
+	c.watchJobs(message)
 	return c.roundTrip(ctx, message)
 }
 
@@ -90,6 +90,7 @@ func (c *Conn) Pipeline(ctx context.Context, cmds ...Command) ([]*Reply, error) 
 	places := make([]*waiter, 0, len(cmds))
 	infos := make([]sentCommand, len(cmds))
 	for i, message := range messages {
+		c.watchJobs(message)
 		infos[i] = c.commandStart(ctx, message)
 	}
 	places, first := c.enqueue(places, messages...)
@@ -170,7 +171,6 @@ func (c *Conn) enqueue(places []*waiter, messages ...[]byte) ([]*waiter, error) 
 		places = append(places, w)
 		c.out = append(c.out, message...)
 		c.queued += uint64(len(message))
-		c.jobs.watch(message)
 	}
 	if !c.flushing {
 		c.flushing = true
@@ -233,14 +233,4 @@ func (c *Conn) takeReply(frame Frame) {
 		return
 	}
 	w.answer <- answer{reply: frame.Reply()}
-}
-
-// eventWords returns the words of an event command, or nil.
-func eventWords(message []byte) []string {
-	line, _, _ := strings.Cut(string(message[:min(len(message), 4096)]), "\n")
-	words := strings.Fields(line)
-	if len(words) == 0 || words[0] != "event" && words[0] != "events" {
-		return nil
-	}
-	return words[1:]
 }
