@@ -57,7 +57,9 @@ type Channel struct {
 	state     State
 	callState CallState
 	answer    AnswerState
-	data      *esl.Event // the last event with all variables
+	data      *esl.Event        // the last event with all variables
+	set       map[string]string // variables set since the last such event
+	setAt     time.Time
 	peer      string     // other leg, while bridged
 	asked     Cause      // of a hangup we asked for
 	complete  *esl.Event // CHANNEL_HANGUP_COMPLETE
@@ -157,10 +159,6 @@ func (c *Channel) Get(header string) string {
 	}
 	return ""
 }
-
-// Variable returns a channel variable as of the last event that told; "" if it was
-// not set. GetVariable asks FreeSWITCH.
-func (c *Channel) Variable(name string) string { return c.Get("variable_" + name) }
 
 // HangupComplete returns the CHANNEL_HANGUP_COMPLETE event, whose variables tell the
 // whole story of the call; nil before it has come. Without async it never comes

@@ -145,6 +145,17 @@ func (d Dial) With(vars Vars) Dial {
 	return d
 }
 
+// under sets variables that those of the dial string itself go over.
+func (d Dial) under(vars Vars) Dial {
+	if len(d.groups) == 1 {
+		d.groups = slices.Clone(d.groups)
+		d.groups[0].vars = merged(vars, d.groups[0].vars)
+		return d
+	}
+	d.vars = merged(vars, d.vars)
+	return d
+}
+
 // Enterprise calls several dial strings at the same time, each with its own
 // variables, order and timeouts (":_:"). Raw dial strings cannot be part of it.
 func Enterprise(dials ...Dial) Dial {

@@ -3,6 +3,7 @@ package call
 import (
 	"errors"
 	"strings"
+	"time"
 
 	"github.com/genesis-esl/genesis/esl"
 )
@@ -80,6 +81,26 @@ func (c *Channel) follow(ev *esl.Event) {
 	}
 	if _, ok := ev.Lookup("variable_uuid"); ok || c.data == nil {
 		c.data = ev
+		c.settle(ev)
+	}
+}
+
+// settleTime is how long an event that was made before a variable was set may be
+// under way.
+const settleTime = 2 * time.Second
+
+// settle forgets what was set as soon as an event tells the same, or must be newer.
+func (c *Channel) settle(ev *esl.Event) {
+	if len(c.set) == 0 {
+		return
+	}
+	if time.Since(c.setAt) > settleTime {
+		c.set = nil
+	}
+	for name, value := range c.set {
+		if ev.Variable(name) == value {
+			delete(c.set, name)
+		}
 	}
 }
 

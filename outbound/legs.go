@@ -29,3 +29,9 @@ func (s *Session) unwatch(uuid string) {
 		_, _ = s.conn.Send(ctx, esl.Line("filter delete Unique-ID "+uuid)) // the connection may be gone
 	}()
 }
+
+// Originate makes another call, from this session: its channel is controlled over
+// this connection and ends with it. It needs full. See call.Controller.Originate.
+func (s *Session) Originate(ctx context.Context, o call.Originate) (*call.Channel, error) {
+	return s.legs.Originate(ctx, o)
+}

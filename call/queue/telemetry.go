@@ -42,9 +42,9 @@ func newTelemetry(mp metric.MeterProvider, tp trace.TracerProvider, labels int) 
 		metric.WithDescription("Queue operations by outcome"))
 	t.waits, errs[1] = meter.Float64Histogram("genesis.queue.wait.duration", metric.WithUnit("s"),
 		metric.WithDescription("Time from joining a queue to getting a slot"),
-		metric.WithExplicitBucketBoundaries(0.005, 0.05, 0.25, 1, 5, 15, 30, 60, 120, 300, 600, 1800))
+		metric.WithExplicitBucketBoundaries(.005, .05, .1, .5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600))
 	t.timeouts, errs[2] = meter.Int64Counter("genesis.timeouts",
-		metric.WithDescription("Operations that took longer than allowed"))
+		metric.WithDescription("Operations that ran out of time."))
 	return t, errors.Join(errs[:]...)
 }
 

@@ -87,7 +87,7 @@ func collect(t *testing.T, reader metric.Reader) map[string]float64 {
 
 func line(name string, attributes []attribute.KeyValue) string {
 	for _, kv := range attributes { // sorted by name
-		name += " " + string(kv.Key) + "=" + kv.Value.Emit()
+		name += " " + string(kv.Key) + "=" + kv.Value.String()
 	}
 	return name
 }

@@ -1,0 +1,206 @@
+package call
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/genesis-esl/genesis/esl"
+)
+
+// Bridged is how a bridge ended.
+type Bridged struct {
+	// Peer is the Unique-ID of the other leg; empty when none answered.
+	Peer string
+	// Cause is the other leg's hangup cause; empty if FreeSWITCH did not say.
+	Cause Cause
+	// Answered tells whether there was a conversation at all.
+	Answered bool
+}
+
+// prepareBridge lets a call live on after its bridge has failed or ended; FreeSWITCH
+// would hang it up after a failure.
+func (c *Channel) prepareBridge(ctx context.Context) error {
+	c.mu.Lock()
+	done := c.prepared
+	c.mu.Unlock()
+	if done {
+		return nil
+	}
+	if err := c.SetMany(ctx, Vars{"continue_on_fail": "true", "hangup_after_bridge": "false"}); err != nil {
+		return err
+	}
+	c.mu.Lock()
+	c.prepared = true
+	c.mu.Unlock()
+	return nil
+}
+
+// BridgeTo calls somebody and connects the two, until one of them hangs up. It
+// returns the other leg and why it ended. When nobody answers the error is a
+// *HangupError with the cause, whose UUID is not this channel's: this call goes on.
+// When ctx ends, so does the bridge, ringing or connected.
+func (c *Channel) BridgeTo(ctx context.Context, to Dial) (b Bridged, err error) {
+	ctx, done := c.begin(ctx, opBridge, attr("bridge.to", to.String()))
+	defer func() { done(err) }()
+	legs := to.name()
+	arg, err := legs.dial.Encode()
+	if err != nil {
+		return b, err
+	}
+	if err := c.prepareBridge(ctx); err != nil {
+		return b, err
+	}
+	stop := context.AfterFunc(ctx, func() { c.killLegs(legs.uuids) })
+	ev, err := c.execute(ctx, "bridge", arg)
+	stop()
+	if err != nil {
+		return b, err
+	}
+	b = bridged(ev)
+	if ctx.Err() != nil {
+		return b, c.ended(ctx)
+	}
+	if !b.Answered {
+		return b, &HangupError{UUID: b.Peer, Cause: b.Cause}
+	}
+	return b, nil
+}
+
+// bridged reads the outcome from the event that ended a bridge.
+func bridged(ev *esl.Event) Bridged {
+	first := func(names ...string) string {
+		for _, name := range names {
+			if v := ev.Variable(name); v != "" {
+				return strings.Clone(v)
+			}
+		}
+		return ""
+	}
+	disposition := first("originate_disposition", "DIALSTATUS")
+	b := Bridged{Peer: first("bridge_uuid", "last_bridge_to", "signal_bond")}
+	b.Answered = disposition == "SUCCESS" || disposition == "ANSWER"
+	if !b.Answered {
+		b.Peer = ""
+		b.Cause = Cause(disposition)
+		return b
+	}
+	b.Cause = Cause(first("bridge_hangup_cause", "last_bridge_hangup_cause"))
+	return b
+}
+
+// killTimeout bounds commands for which nobody waits any more.
+const killTimeout = 2 * time.Second
+
+// killLegs ends legs that are not wanted any more.
+func (c *Channel) killLegs(uuids []string) {
+	if !c.mode.Full() || !c.mode.Async() {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.ctx), killTimeout)
+	defer cancel()
+	if peer := c.Peer(); peer != "" {
+		uuids = append(uuids, peer)
+	}
+	for _, uuid := range uuids {
+		_, _ = c.t.API(ctx, "uuid_kill "+uuid+" "+string(OriginatorCancel)) // it may be gone, or never have been
+	}
+}
+
+// Connect connects this call with another one, which both must be up, and returns as
+// soon as they hear each other. It needs full. On an outbound session FreeSWITCH takes
+// the call away from the connection with that: the handler should return.
+func (c *Channel) Connect(ctx context.Context, other *Channel) (err error) {
+	ctx, done := c.begin(ctx, opBridge, attr("channel.other_uuid", other.UUID()))
+	defer func() { done(err) }()
+	return c.connect(ctx, other)
+}
+
+func (c *Channel) connect(ctx context.Context, other *Channel) error {
+	if err := c.needFull("connecting two channels"); err != nil {
+		return err
+	}
+	if other == c {
+		return fmt.Errorf("call: a channel cannot be connected with itself: %w", ErrUnencodable)
+	}
+	if err := other.ready(ctx); err != nil {
+		return err
+	}
+	w := c.await(named([]string{"CHANNEL_BRIDGE"}))
+	c.setAway(true)
+	if err := c.api(ctx, "uuid_bridge "+c.uuid+" "+other.uuid); err != nil {
+		c.forget(w)
+		c.setAway(false)
+		if other.Err() != nil {
+			return other.Err()
+		}
+		return err
+	}
+	return c.connected(ctx, w, other)
+}
+
+// connected waits for the bridge, or for either leg's end.
+func (c *Channel) connected(ctx context.Context, w *waiter, other *Channel) error {
+	select {
+	case <-w.found:
+		return nil
+	case <-other.Done():
+		c.forget(w)
+		c.setAway(false)
+		return other.Err()
+	case <-c.ctx.Done():
+		c.forget(w)
+		if c.left() {
+			return nil // FreeSWITCH has taken it away, as it does
+		}
+		return c.Err()
+	case <-ctx.Done():
+		c.forget(w)
+		return c.ended(ctx)
+	}
+}
+
+// Bridge connects this call with another one, until one of them hangs up or somebody
+// parts them, and returns how the other leg ended. When ctx ends, the other leg is
+// hung up. It needs full.
+func (c *Channel) Bridge(ctx context.Context, other *Channel) (b Bridged, err error) {
+	ctx, done := c.begin(ctx, opBridge, attr("channel.other_uuid", other.UUID()))
+	defer func() { done(err) }()
+	apart := c.await(named([]string{"CHANNEL_UNBRIDGE"}))
+	defer c.forget(apart)
+	if err := c.connect(ctx, other); err != nil {
+		return b, err
+	}
+	b = Bridged{Peer: other.UUID(), Answered: true}
+	select {
+	case <-apart.found:
+	case <-other.Done():
+	case <-c.ctx.Done():
+		return b, c.Err()
+	case <-ctx.Done():
+		if c.ctx.Err() == nil {
+			c.killLegs([]string{other.UUID()})
+		}
+		return b, c.ended(ctx)
+	}
+	c.setAway(false)
+	b.Cause = other.settled(ctx)
+	return b, nil
+}
+
+// settled waits a moment for the cause of a leg whose bridge has ended: unbridging
+// and hangup come as two events.
+func (c *Channel) settled(ctx context.Context) Cause {
+	timer := time.NewTimer(goneGrace)
+	defer timer.Stop()
+	select {
+	case <-c.Done():
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+	if hangup, ok := c.hangupError(); ok {
+		return hangup.Cause
+	}
+	return ""
+}

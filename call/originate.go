@@ -1,0 +1,288 @@
+package call
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"strings"
+	"time"
+
+	"github.com/genesis-esl/genesis/esl"
+)
+
+// App is a dialplan application with its argument.
+type App struct {
+	// Name of the application, such as "park".
+	Name string
+	// Args is its argument. A ")" cannot be written there.
+	Args string
+}
+
+// Originate asks for a new call. Only To is required.
+type Originate struct {
+	// To is who is called.
+	To Dial
+	// Vars are set on every leg. Leg.With and Dial.With set them more closely.
+	Vars Vars
+	// CallerName and CallerNumber are what the called party sees.
+	CallerName, CallerNumber string
+	// Timeout is how long it may ring in all, in whole seconds, rounded up. Zero means
+	// FreeSWITCH's default (60 s).
+	Timeout time.Duration
+	// App is what the call does once it is answered. The zero value parks it, so that
+	// the Channel can be told what to do.
+	App App
+	// Extension sends the answered call into the dialplan instead of App.
+	Extension Extension
+	// EarlyMedia lets early media count as an answer to Originate: it then returns
+	// with the first sound, the call being in AnswerEarly. By default only an answer
+	// does (ignore_early_media).
+	EarlyMedia bool
+	// UUID is the Unique-ID of the new channel, if it has a single leg. Empty: a random
+	// one.
+	UUID string
+}
+
+// Originator makes calls: a *Controller and an *outbound.Session do.
+type Originator interface {
+	Originate(ctx context.Context, o Originate) (*Channel, error)
+}
+
+// Command returns the api command that Originate runs, for logs and tests. Legs
+// without a UUID get a new one each time.
+func (o Originate) Command() (string, error) {
+	arg, _, err := o.encode()
+	return "originate " + arg, err
+}
+
+// encode writes the arguments of the originate command, and tells the UUIDs of all
+// legs that can come of it, if they are known.
+func (o Originate) encode() (arg string, legs namedLegs, err error) {
+	dial := o.To.under(o.vars())
+	if o.UUID != "" {
+		if err := checkToken("UUID", o.UUID); err != nil {
+			return "", legs, err
+		}
+		dial = dial.WithUUID(o.UUID)
+	}
+	legs = dial.name()
+	target, err := legs.dial.Encode()
+	if err != nil {
+		return "", legs, err
+	}
+	destination, err := o.destination()
+	if err != nil {
+		return "", legs, err
+	}
+	return word(target) + " " + destination, legs, nil
+}
+
+func (o Originate) vars() Vars {
+	vars := maps.Clone(o.Vars)
+	if vars == nil {
+		vars = Vars{}
+	}
+	set := func(name, value string) {
+		if _, given := vars[name]; !given && value != "" {
+			vars[name] = value
+		}
+	}
+	set("origination_caller_id_name", o.CallerName)
+	set("origination_caller_id_number", o.CallerNumber)
+	if o.Timeout > 0 {
+		set("originate_timeout", wholeSeconds(o.Timeout))
+	}
+	if !o.EarlyMedia {
+		set("ignore_early_media", "true")
+	}
+	return vars
+}
+
+// destination writes &app(args), or an extension.
+func (o Originate) destination() (string, error) {
+	if o.Extension.Number != "" {
+		return o.Extension.encode()
+	}
+	app := o.App
+	if app.Name == "" {
+		app.Name = "park"
+	}
+	if err := checkName(app.Name); err != nil {
+		return "", fmt.Errorf("call: application %q: %w", app.Name, ErrUnencodable)
+	}
+	if err := checkData("argument of "+app.Name, app.Args); err != nil {
+		return "", err
+	}
+	if strings.Contains(app.Args, ")") {
+		return "", fmt.Errorf("call: argument of %s holds a closing parenthesis: %w", app.Name, ErrUnencodable)
+	}
+	return word("&" + app.Name + "(" + app.Args + ")"), nil
+}
+
+// Originate makes a call and waits until it is answered. It runs in the background
+// of FreeSWITCH and blocks nothing. The call is hung up if ctx ends meanwhile. A call
+// that is not answered is a *HangupError with the cause.
+func (k *Controller) Originate(ctx context.Context, o Originate) (c *Channel, err error) {
+	ctx, done := k.cfg.Instruments.begin(ctx, opCreate, attr("originate.to", o.To.String()))
+	defer func() { done(err) }()
+	arg, legs, err := o.encode()
+	if err != nil {
+		return nil, err
+	}
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	if err := k.adopt(ctx, legs.uuids); err != nil {
+		return nil, err
+	}
+	uuid, err := k.launch(ctx, arg, legs)
+	k.disown(legs.uuids, uuid)
+	if err != nil {
+		return nil, err
+	}
+	c = k.Attach(uuid, nil)
+	return c, k.settle(ctx, c, o.EarlyMedia)
+}
+
+// adopt makes channels for the legs, so that nothing of them is missed.
+func (k *Controller) adopt(ctx context.Context, uuids []string) error {
+	for i, uuid := range uuids {
+		if k.cfg.Watch != nil {
+			if err := k.cfg.Watch(ctx, uuid); err != nil {
+				k.disown(uuids[:i], "")
+				return err
+			}
+		}
+		k.Attach(uuid, nil)
+	}
+	return nil
+}
+
+// disown forgets all legs but one.
+func (k *Controller) disown(uuids []string, but string) {
+	for _, uuid := range uuids {
+		if uuid == but {
+			continue
+		}
+		if c, ok := k.Channel(uuid); ok {
+			k.Detach(c)
+		}
+	}
+}
+
+// launch runs originate to its end, whatever that is. When ctx ends, it kills the
+// legs until FreeSWITCH has given up.
+func (k *Controller) launch(ctx context.Context, arg string, legs namedLegs) (uuid string, err error) {
+	type result struct {
+		output string
+		err    error
+	}
+	finished := make(chan result, 1)
+	job, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer cancel(nil)
+	go func() {
+		output, err := k.t.BgAPI(job, "originate "+arg)
+		finished <- result{output, err}
+	}()
+	done := ctx.Done()
+	var again <-chan time.Time
+	var giveUp <-chan time.Time
+	for {
+		select {
+		case r := <-finished:
+			uuid, err := originated(r.output, r.err)
+			if done == nil { // cancelled: what has come of it is not wanted
+				if err == nil {
+					k.kill([]string{uuid})
+				}
+				return "", context.Cause(ctx)
+			}
+			return uuid, err
+		case <-done:
+			done = nil
+			tick := time.NewTicker(killAgain)
+			defer tick.Stop()
+			again, giveUp = tick.C, time.After(cancelTimeout)
+			k.cancel(legs)
+		case <-again:
+			k.cancel(legs)
+		case <-giveUp:
+			cancel(context.Cause(ctx))
+			return "", context.Cause(ctx)
+		}
+	}
+}
+
+const (
+	// killAgain is how often a cancelled originate is killed: its legs may not exist
+	// yet at the first time.
+	killAgain = 100 * time.Millisecond
+	// cancelTimeout bounds all of that.
+	cancelTimeout = 5 * time.Second
+)
+
+// originated reads the outcome of originate.
+func originated(output string, err error) (uuid string, _ error) {
+	var refused *esl.ReplyError
+	if errors.As(err, &refused) {
+		cause, _, _ := strings.Cut(refused.Text, " ")
+		if cause = strings.TrimSpace(cause); cause == strings.ToUpper(cause) && cause != "" {
+			return "", &HangupError{Cause: Cause(strings.Clone(cause))}
+		}
+		return "", err
+	}
+	if err != nil {
+		return "", err
+	}
+	uuid, ok := strings.CutPrefix(strings.TrimSpace(output), "+OK ")
+	if !ok {
+		return "", fmt.Errorf("call: originate answered %q: %w", output, esl.ErrProtocol)
+	}
+	return strings.Clone(uuid), nil
+}
+
+// cancel ends what an originate has begun.
+func (k *Controller) cancel(legs namedLegs) {
+	if legs.mark == "" {
+		k.kill(legs.uuids)
+		return
+	}
+	ctx, cancel := context.WithTimeout(k.ctx, killTimeout)
+	defer cancel()
+	_, _ = k.t.API(ctx, "hupall "+string(OriginatorCancel)+" "+markVariable+" "+legs.mark) // there may be none yet
+}
+
+func (k *Controller) kill(uuids []string) {
+	ctx, cancel := context.WithTimeout(k.ctx, killTimeout)
+	defer cancel()
+	for _, uuid := range uuids {
+		_, _ = k.t.API(ctx, "uuid_kill "+uuid+" "+string(OriginatorCancel)) // it may be gone, or not yet be
+	}
+}
+
+// settle waits until the channel's own events say what the command's answer said:
+// the two can come on two sockets.
+func (k *Controller) settle(ctx context.Context, c *Channel, early bool) error {
+	timer := time.NewTimer(goneGrace)
+	defer timer.Stop()
+	for {
+		w := c.await(func(string, *esl.Event) bool { return true })
+		if s := c.AnswerState(); s == AnswerAnswered || early && s == AnswerEarly {
+			c.forget(w)
+			return nil
+		}
+		select {
+		case <-w.found:
+		case <-timer.C:
+			c.forget(w)
+			return nil // its events do not come; it works all the same
+		case <-c.Done():
+			return c.Err()
+		case <-ctx.Done():
+			c.forget(w)
+			k.kill([]string{c.uuid})
+			return context.Cause(ctx)
+		}
+	}
+}

@@ -1,0 +1,100 @@
+package call
+
+import (
+	"context"
+	"fmt"
+	"strings"
+)
+
+// Extension is a place in FreeSWITCH's dialplan.
+type Extension struct {
+	// Number is the destination number. Required.
+	Number string
+	// Dialplan is the dialplan module. Default "XML".
+	Dialplan string
+	// Context of the dialplan. Default "default".
+	Context string
+}
+
+// check refuses what would be more than a number.
+func (e Extension) check() error {
+	if e.Number == "" || strings.HasPrefix(e.Number, "&") || strings.EqualFold(e.Number, "undef") {
+		return fmt.Errorf("call: extension %q: %w", e.Number, ErrUnencodable)
+	}
+	if strings.HasPrefix(e.Number, "-") || strings.Contains(e.Number, "::") || strings.Contains(e.Number, groupDelim) {
+		return fmt.Errorf("call: extension %q would be an option: %w", e.Number, ErrUnencodable)
+	}
+	if err := checkData("extension", e.Number); err != nil {
+		return err
+	}
+	for what, s := range map[string]string{"dialplan": e.Dialplan, "context": e.Context} {
+		if s == "" {
+			continue
+		}
+		if err := checkToken(what, s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// encode writes the extension as arguments separated by blanks.
+func (e Extension) encode() (string, error) {
+	if err := e.check(); err != nil {
+		return "", err
+	}
+	return word(e.Number) + " " + or(e.Dialplan, "XML") + " " + or(e.Context, "default"), nil
+}
+
+// Transfer sends the call to an extension of the dialplan and lets go of it (blind
+// transfer). An outbound session's connection ends with that; its handler should
+// return.
+func (c *Channel) Transfer(ctx context.Context, to Extension) (err error) {
+	ctx, done := c.begin(ctx, opTransfer, attr("transfer.to", to.Number))
+	defer func() { done(err) }()
+	arg, err := to.encode()
+	if err != nil {
+		return err
+	}
+	if err := c.ready(ctx); err != nil {
+		return err
+	}
+	c.setAway(true)
+	if c.mode.Full() && c.mode.Async() {
+		err = c.api(ctx, "uuid_transfer "+c.uuid+" "+arg)
+	} else {
+		_, err = c.execute(ctx, "transfer", arg)
+	}
+	if err != nil && !c.left() {
+		c.setAway(false)
+		return err
+	}
+	if isHangup(err) {
+		return err
+	}
+	return nil
+}
+
+// left tells whether the connection has ended under a call that went elsewhere.
+func (c *Channel) left() bool {
+	_, hungUp := c.hangupError()
+	return c.ctx.Err() != nil && !hungUp
+}
+
+// AttendedTransfer calls somebody while this call waits, and connects the two when
+// the caller hangs up the consultation (att_xfer). It returns when that is decided,
+// with the result of the call as BridgeTo does. Digits during the consultation are
+// those of FreeSWITCH: # cancels, 0 makes it a conference.
+func (c *Channel) AttendedTransfer(ctx context.Context, to Dial) (b Bridged, err error) {
+	ctx, done := c.begin(ctx, opTransfer, attr("transfer.to", to.String()))
+	defer func() { done(err) }()
+	arg, err := to.Encode()
+	if err != nil {
+		return b, err
+	}
+	ev, err := c.execute(ctx, "att_xfer", arg)
+	if err != nil {
+		return b, err
+	}
+	return bridged(ev), nil
+}
