@@ -37,6 +37,9 @@ type Config struct {
 	// HeartbeatTimeout is the greatest age of the last HEARTBEAT at which a consumer
 	// is healthy. Zero means DefaultHeartbeatTimeout.
 	HeartbeatTimeout time.Duration
+	// DrainDelay is how long Drain waits between telling load balancers that the app
+	// goes away and returning. Zero does not wait.
+	DrainDelay time.Duration
 	// Now is the clock. Nil means time.Now. It must be safe for concurrent use.
 	Now func() time.Time
 	// TraceEventHeaders puts the headers of an event into its span process_event, as
@@ -57,8 +60,8 @@ func (c Config) withDefaults() (Config, error) {
 	default:
 		return c, fmt.Errorf("observability: unknown mode %q: consumer and outbound are allowed", c.Mode)
 	}
-	if c.HeartbeatTimeout < 0 {
-		return c, fmt.Errorf("observability: negative HeartbeatTimeout %v", c.HeartbeatTimeout)
+	if c.HeartbeatTimeout < 0 || c.DrainDelay < 0 {
+		return c, fmt.Errorf("observability: negative HeartbeatTimeout %v or DrainDelay %v", c.HeartbeatTimeout, c.DrainDelay)
 	}
 	if c.HeartbeatTimeout == 0 {
 		c.HeartbeatTimeout = DefaultHeartbeatTimeout

@@ -77,6 +77,9 @@ func number(b bool) int64 {
 func (c *connections) opened(ctx context.Context, info esl.ConnInfo, err error) {
 	if err != nil {
 		c.failed(ctx, info.Type, connectError(err))
+		if isEvents(info) {
+			c.health.unreachable.Store(true)
+		}
 		return
 	}
 	c.live(info, 1)
@@ -96,9 +99,23 @@ func (c *connections) live(info esl.ConnInfo, n int64) {
 		return
 	}
 	c.inbound.Add(n)
-	// An inbound connection without a role is used by itself, for events as well.
-	if info.Role == roleEvents || info.Role == "" {
-		c.health.links.Add(n)
+	if isEvents(info) {
+		c.health.linked(info.Remote, n)
+	}
+}
+
+// isEvents tells whether events come over a connection that we dialled. One without
+// a role is used by itself, for events as well.
+func isEvents(info esl.ConnInfo) bool {
+	return info.Type != outbound && (info.Role == roleEvents || info.Role == "")
+}
+
+// Rejected counts a connection from FreeSWITCH that was closed without being greeted
+// and says why: not_allowed or too_many. Others are known from the hooks.
+func (o *Observability) Rejected(reason string) {
+	switch reason {
+	case "not_allowed", "too_many":
+		o.connections.failed(context.Background(), outbound, reason)
 	}
 }
 

@@ -15,6 +15,10 @@ type health struct {
 
 	// links counts live event connections; a Client has one at most.
 	links atomic.Int64
+	// link is the event connection, the last one when there is none now.
+	link atomic.Pointer[link]
+	// unreachable is set once an attempt to connect has failed, until one succeeds.
+	unreachable atomic.Bool
 	// beat is the time of the last HEARTBEAT in nanoseconds since started, plus
 	// one so that zero can mean none.
 	beat atomic.Int64
@@ -22,10 +26,27 @@ type health struct {
 	running  atomic.Bool
 	listens  atomic.Bool
 	stopping atomic.Bool
+
+	// critical tells whether a dependency without which the app cannot work fails.
+	critical func() bool
 }
 
 func newHealth(c Config) *health {
 	return &health{mode: c.Mode, timeout: c.HeartbeatTimeout, now: c.Now, started: c.Now()}
+}
+
+// link is a change of the event connection.
+type link struct {
+	remote string
+	since  time.Time
+}
+
+func (h *health) linked(remote string, n int64) {
+	h.links.Add(n)
+	h.link.Store(&link{remote: remote, since: h.now()})
+	if n > 0 {
+		h.unreachable.Store(false)
+	}
 }
 
 func (h *health) heartbeat() { h.beat.Store(int64(h.now().Sub(h.started)) + 1) }
@@ -53,7 +74,7 @@ func (h *health) fresh() bool {
 func (h *health) healthy() bool { return h.mode == Outbound || h.fresh() }
 
 func (h *health) ready() bool {
-	if h.stopping.Load() {
+	if h.stopping.Load() || h.critical() {
 		return false
 	}
 	if h.mode == Outbound {

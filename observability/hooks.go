@@ -29,7 +29,9 @@ func (o *Observability) Hooks() *esl.Hooks {
 
 func (o *Observability) connectEnd(ctx context.Context, info esl.ConnInfo, err error) {
 	o.connections.opened(ctx, info, err)
-	o.endSpan(ctx, err)
+	if info.Type != outbound {
+		o.endSpan(ctx, err)
+	}
 	if err != nil {
 		o.log.DebugContext(ctx, "no connection", "type", info.Type, "role", info.Role, "remote", info.Remote, "error", err)
 		return

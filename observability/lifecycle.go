@@ -22,6 +22,7 @@ type lifecycle struct {
 	retries int
 	drops   map[string]time.Time // the last of each reason
 	healthy bool
+	why     string // the last loss or failure to connect, without secrets
 }
 
 func newLifecycle(log *slog.Logger, now func() time.Time) *lifecycle {
@@ -40,6 +41,11 @@ func (l *lifecycle) connected(ctx context.Context, info esl.ConnInfo) {
 
 func (l *lifecycle) disconnected(info esl.ConnInfo, err error) {
 	fields := []any{"type", info.Type, "role", info.Role, "remote", info.Remote, "error", err}
+	if err != nil && isEvents(info) {
+		l.mu.Lock()
+		l.why = scrub(err.Error())
+		l.mu.Unlock()
+	}
 	switch {
 	case err == nil || errors.Is(err, esl.ErrClosed) || info.Type == outbound && lossError(outbound, err) == "":
 		l.log.Debug("disconnected", fields...)
@@ -54,6 +60,9 @@ func (l *lifecycle) retry(wait time.Duration, err error) {
 	l.mu.Lock()
 	l.retries++
 	n := l.retries
+	if err != nil {
+		l.why = scrub(err.Error())
+	}
 	l.mu.Unlock()
 	if n&(n-1) == 0 {
 		l.log.Warn("cannot connect to FreeSWITCH, trying again", "in", wait.Round(time.Millisecond), "attempt", n, "error", err)
@@ -76,6 +85,13 @@ func (l *lifecycle) up(u esl.Up) {
 		fields = append(fields, "missed_at_most", u.MissedAtMost)
 	}
 	l.log.Info("connected to FreeSWITCH again", fields...)
+}
+
+// reason returns why there is no connection.
+func (l *lifecycle) reason() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.why
 }
 
 // dropped logs the first drop of an episode.

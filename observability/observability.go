@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"sync"
+	"time"
 
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/metric"
@@ -28,6 +29,8 @@ type Observability struct {
 	heartbeats  *heartbeats
 	handlers    *handlerMetrics
 	lifecycle   *lifecycle
+	checks      *checks
+	facts       facts
 	requests    *requestMetrics
 
 	mux    *http.ServeMux
@@ -67,7 +70,7 @@ func New(cfg Config) (*Observability, error) {
 }
 
 func (o *Observability) instrument(meter metric.Meter) error {
-	var errs [7]error
+	var errs [8]error
 	timeouts, err := meter.Int64Counter("genesis.timeouts",
 		metric.WithDescription("Operations that ran out of time."))
 	errs[6] = err
@@ -77,6 +80,8 @@ func (o *Observability) instrument(meter metric.Meter) error {
 	o.heartbeats, errs[3] = newHeartbeats(meter, o.health)
 	o.handlers, errs[4] = newHandlerMetrics(meter)
 	o.requests, errs[5] = newRequestMetrics(meter, o.config.Now)
+	o.checks, errs[7] = newChecks(meter, o.log, o.config.Now)
+	o.health.critical = o.checks.critical
 	return errors.Join(errs[:]...)
 }
 
@@ -99,12 +104,31 @@ func (o *Observability) ErrorHandler() otel.ErrorHandler {
 	return otel.ErrorHandlerFunc(func(err error) { o.config.Logger.Warn("telemetry", "error", err) })
 }
 
+// Drain begins the shutdown: /ready answers 503 at once, and Drain returns after
+// Config.DrainDelay, when load balancers have had time to see it and listeners may
+// close; or when ctx ends, with its error.
+func (o *Observability) Drain(ctx context.Context) error {
+	o.SetShuttingDown()
+	if o.config.DrainDelay <= 0 {
+		return ctx.Err()
+	}
+	timer := time.NewTimer(o.config.DrainDelay)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
 // Shutdown ends the HTTP server (probes in flight finish), then flushes telemetry
 // and ends it. It returns what went wrong, or ctx's error when ctx ends first. A
 // second call returns what the first one did.
 func (o *Observability) Shutdown(ctx context.Context) error {
 	o.stopOnce.Do(func() {
 		o.SetShuttingDown()
+		o.checks.shutdown()
 		o.stopErr = errors.Join(o.server.Shutdown(ctx), o.telemetry.shutdown(ctx))
 	})
 	return o.stopErr

@@ -225,10 +225,15 @@ func TestOTLPOverGRPC(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, end := obs.SessionStart(t.Context(), event(t, "CHANNEL_DATA", "Unique-ID", call), "192.0.2.1:40000")
-	_, child := obs.TracerProvider().Tracer("app").Start(ctx, "channel.answer")
-	child.End()
-	end(io.ErrUnexpectedEOF)
+	channel := event(t, "CHANNEL_DATA", "Unique-ID", call)
+	err = obs.Session(t.Context(), channel, "192.0.2.1:40000", func(ctx context.Context) error {
+		_, child := obs.TracerProvider().Tracer("app").Start(ctx, "channel.answer")
+		child.End()
+		return io.ErrUnexpectedEOF
+	})
+	if err != io.ErrUnexpectedEOF {
+		t.Errorf("Session returned %v", err)
+	}
 	finish(t, obs)
 	session, answer := r.find(t, "outbound_handle_connection"), r.find(t, "channel.answer")
 	trace := observability.TraceOfCall(call).String()

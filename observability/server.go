@@ -43,12 +43,15 @@ func (o *Observability) newServer() *http.Server {
 }
 
 func (o *Observability) routes() {
-	o.HandleFunc("GET /health", func(w http.ResponseWriter, _ *http.Request) {
-		answer(w, o.Healthy(), bodyOK, bodyUnhealthy)
-	})
-	o.HandleFunc("GET /ready", func(w http.ResponseWriter, _ *http.Request) {
-		answer(w, o.Ready(), bodyReady, bodyNotReady)
-	})
+	health := o.probe(false, o.Healthy, bodyOK, bodyUnhealthy)
+	for _, path := range []string{"/health", "/healthz", "/livez"} {
+		o.Handle("GET "+path, health)
+	}
+	ready := o.probe(true, o.Ready, bodyReady, bodyNotReady)
+	for _, path := range []string{"/ready", "/readyz"} {
+		o.Handle("GET "+path, ready)
+	}
+	o.HandleFunc("GET /info", o.serveInfo)
 	o.Handle("GET /metrics", promhttp.HandlerFor(o.telemetry.registry, promhttp.HandlerOpts{
 		ErrorLog:            slog.NewLogLogger(o.log.Handler(), slog.LevelWarn),
 		ErrorHandling:       promhttp.ContinueOnError,

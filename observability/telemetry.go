@@ -107,6 +107,16 @@ func (t *telemetry) startMetrics(ctx context.Context, c Config) error {
 	return nil
 }
 
+// service returns the service.name in force.
+func (t *telemetry) service() string {
+	if t.resource != nil {
+		if name, ok := t.resource.Set().Value(semconv.ServiceNameKey); ok {
+			return name.AsString()
+		}
+	}
+	return ""
+}
+
 func (t *telemetry) shutdown(ctx context.Context) error {
 	var errs []error
 	for i := len(t.stop) - 1; i >= 0; i-- {

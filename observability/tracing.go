@@ -84,14 +84,11 @@ func peer(remote string) []attribute.KeyValue {
 }
 
 func (o *Observability) connectStart(ctx context.Context, info esl.ConnInfo) context.Context {
-	if !o.telemetry.tracing {
+	if !o.telemetry.tracing || info.Type == outbound { // a session has its own span, see Session
 		return ctx
 	}
-	name, kind := "inbound_connect", trace.SpanKindClient
-	if info.Type == outbound {
-		name, kind = "outbound_connect", trace.SpanKindServer
-	}
-	ctx, _ = o.tracer.Start(ctx, name, trace.WithSpanKind(kind), trace.WithAttributes(peer(info.Remote)...))
+	ctx, _ = o.tracer.Start(ctx, "inbound_connect", trace.WithSpanKind(trace.SpanKindClient),
+		trace.WithAttributes(peer(info.Remote)...))
 	return ctx
 }
 
@@ -160,16 +157,33 @@ func callOf(ev *esl.Event) string {
 	return ev.UUID()
 }
 
-// SessionStart starts the span outbound_handle_connection in the trace of a call
-// that FreeSWITCH has connected to us; remote is its host:port. The function it
-// returns ends the span with the error of the session, nil for none. The context
-// is the session's: all spans of the session hang below it.
-func (o *Observability) SessionStart(ctx context.Context, channel *esl.Event, remote string) (context.Context, func(error)) {
-	if !o.telemetry.tracing {
-		return ctx, func(error) {}
+// Session runs the handler of a call that FreeSWITCH has connected to us, in the span
+// outbound_handle_connection of the call's trace, and records how long it took and
+// how it failed under the event_name CHANNEL_DATA, the event that a session starts
+// with. channel is that event, remote FreeSWITCH's host:port. The context given to
+// run holds the span, for all spans of the session to hang below. A panic is
+// recorded and goes on.
+func (o *Observability) Session(ctx context.Context, channel *esl.Event, remote string, run func(context.Context) error) (err error) {
+	start := o.config.Now()
+	if o.telemetry.tracing {
+		attrs := append(peer(remote), attribute.String("channel.uuid", channel.UUID()))
+		ctx, _ = o.tracer.Start(o.CallContext(ctx, callOf(channel)), "outbound_handle_connection",
+			trace.WithNewRoot(), trace.WithSpanKind(trace.SpanKindServer), trace.WithAttributes(attrs...))
 	}
-	attrs := append(peer(remote), attribute.String("channel.uuid", channel.UUID()))
-	ctx, span := o.tracer.Start(o.CallContext(ctx, callOf(channel)), "outbound_handle_connection",
-		trace.WithNewRoot(), trace.WithSpanKind(trace.SpanKindServer), trace.WithAttributes(attrs...))
-	return ctx, func(err error) { o.endSpan(trace.ContextWithSpan(ctx, span), err) }
+	failure := "panic"
+	defer func() {
+		if failure == "panic" {
+			err = errPanic
+		}
+		o.HandlerEnd(ctx, "CHANNEL_DATA", o.config.Now().Sub(start), failure, err)
+	}()
+	if err = run(ctx); err != nil {
+		failure = "error"
+		return err
+	}
+	failure = ""
+	return nil
 }
+
+// errPanic is what a span says of a handler that panicked; the stack is in the log.
+var errPanic = errors.New("panic")
