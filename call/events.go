@@ -55,7 +55,8 @@ func (c *Channel) note(name string, ev *esl.Event) {
 		}
 	case "CHANNEL_EXECUTE_COMPLETE":
 		id := ev.Get("Application-UUID")
-		if x := c.running[id]; x != nil {
+		// What ends because the call has ended is a hangup (recording h4_sync_full).
+		if x := c.running[id]; x != nil && c.ctx.Err() == nil {
 			delete(c.running, id)
 			x.done <- ev
 		}

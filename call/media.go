@@ -90,7 +90,7 @@ func (c *Channel) Say(ctx context.Context, say Say) error {
 	if say.Text == "" {
 		return fmt.Errorf("call: nothing to say: %w", ErrUnencodable)
 	}
-	arg = append(arg, escape(say.Text, ' '))
+	arg = append(arg, word(say.Text))
 	ev, err := c.run(ctx, opSay, "say", strings.Join(arg, " "))
 	if err != nil {
 		return err

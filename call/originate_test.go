@@ -25,8 +25,8 @@ func TestOriginateCommand(t *testing.T) {
 		{"most", call.Originate{
 			To: user, UUID: aUUID, CallerName: "Bob & Co", CallerNumber: "+49301", Timeout: 2500 * time.Millisecond,
 			App: call.App{Name: "playback", Args: "a b.wav"}, EarlyMedia: true, Vars: call.Vars{"x": "y"},
-		}, `originate {originate_timeout=3,origination_caller_id_name=Bob\s&\sCo,origination_caller_id_number=+49301,x=y}` +
-			`[origination_uuid=` + aUUID + `]user/1000 &playback(a\sb.wav)`},
+		}, `originate '{originate_timeout=3,origination_caller_id_name=Bob & Co,origination_caller_id_number=+49301,x=y}` +
+			`[origination_uuid=` + aUUID + `]user/1000' '&playback(a b.wav)'`},
 		{"extension", call.Originate{To: user, UUID: aUUID, Extension: call.Extension{Number: "9196", Context: "public"}},
 			"originate {ignore_early_media=true}[origination_uuid=" + aUUID + "]user/1000 9196 XML public"},
 		{"raw", call.Originate{To: call.RawDial("user/${x}"), UUID: aUUID},

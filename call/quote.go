@@ -19,7 +19,7 @@ var ErrUnencodable = errors.New("call: value cannot be written in FreeSWITCH's s
 // it goes through, the innermost first.
 
 // escape writes s so that one such pass with delim gives s back. A delim of 0
-// stands for a pass that only cleans; ' ' for the one that splits arguments.
+// stands for a pass that only cleans.
 func escape(s string, delim byte) string {
 	if !needsEscape(s, delim) {
 		return s
@@ -28,7 +28,7 @@ func escape(s string, delim byte) string {
 	b.Grow(len(s) + 8)
 	for i := 0; i < len(s); i++ {
 		switch c := s[i]; {
-		case c == ' ' && (delim == ' ' || i == 0 || i == len(s)-1):
+		case c == ' ' && (i == 0 || i == len(s)-1):
 			b.WriteString(`\s`)
 		case c == '\\' || c == '\'' || delim != 0 && c == delim:
 			b.WriteByte('\\')
@@ -48,6 +48,18 @@ func needsEscape(s string, delim byte) bool {
 		return true
 	}
 	return delim != 0 && strings.IndexByte(s, delim) >= 0
+}
+
+// word writes s as one of several arguments that are separated by blanks.
+func word(s string) string {
+	if !strings.ContainsAny(s, `\' `) {
+		return s
+	}
+	s = strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(s)
+	if strings.Contains(s, " ") {
+		return "'" + s + "'"
+	}
+	return s
 }
 
 // breakGroups hides every ":_:" in s, which FreeSWITCH looks for in the whole dial

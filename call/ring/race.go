@@ -1,0 +1,159 @@
+package ring
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/genesis-esl/genesis/call"
+)
+
+// errTimeout is the end of the time that the Timeout option gives.
+var errTimeout = errors.New("ring: the time is over")
+
+// patience bounds what is done for a call that nobody waits for any more.
+const patience = 5 * time.Second
+
+// race is one Ring. Its fields are used by the goroutine of run alone; attempts speak to it by outcomes.
+type race struct {
+	options
+	balancer     Balancer
+	complain     func(error)
+	with         Originator
+	destinations []Destination
+	mode         Mode
+	begun        time.Time
+	pending      []int // whom to try yet, in order
+	running      map[*attempt]struct{}
+	outcomes     chan outcome
+	missed       []Attempt
+	endings      sync.WaitGroup // hangups of those who lost
+}
+
+// outcome is what became of an attempt: a channel or an error.
+type outcome struct {
+	attempt *attempt
+	channel *call.Channel
+	err     error
+}
+
+func newRace(r *Ringer, with Originator, destinations []Destination, mode Mode, o options) *race {
+	return &race{
+		options: o, balancer: r.balancer, with: with, destinations: slices.Clone(destinations), mode: mode,
+		complain: func(err error) { r.log.Warn("balancer failed; calling without it", "error", err) },
+		running:  make(map[*attempt]struct{}), outcomes: make(chan outcome), begun: time.Now(),
+	}
+}
+
+// run starts who is due and takes outcomes until one wins, none is left, or ctx ends.
+func (r *race) run(ctx context.Context) (*Answer, error) {
+	if ctx.Err() != nil {
+		return nil, r.stopped(ctx)
+	}
+	r.pending = r.order(ctx)
+	alarm := time.NewTimer(0)
+	defer alarm.Stop()
+	for {
+		if wait, ok := r.startDue(ctx); ok {
+			alarm.Reset(wait)
+		}
+		if len(r.running) == 0 {
+			return nil, &NoAnswerError{Attempts: r.missed}
+		}
+		select {
+		case o := <-r.outcomes:
+			delete(r.running, o.attempt)
+			if answer := r.take(o); answer != nil {
+				r.finish(call.LoseRace)
+				return answer, nil
+			}
+		case <-alarm.C:
+		case <-ctx.Done():
+			r.finish(ctx.Err())
+			return nil, r.stopped(ctx)
+		}
+	}
+}
+
+// startDue starts those whose time has come, and one more when nobody rings. In parallel it tells when the next one
+// is due.
+func (r *race) startDue(ctx context.Context) (wait time.Duration, ok bool) {
+	for len(r.pending) > 0 {
+		if r.mode == Parallel {
+			delay := r.destinations[r.pending[0]].Delay
+			if wait = time.Until(r.begun.Add(delay)); wait > 0 && len(r.running) > 0 {
+				return wait, true
+			}
+		} else if len(r.running) > 0 {
+			return 0, false
+		}
+		a := r.pick(ctx)
+		r.running[a] = struct{}{}
+		go a.run(r.with, r.outcomes)
+	}
+	return 0, false
+}
+
+// pick chooses the next one and lets the balancer count it.
+func (r *race) pick(ctx context.Context) *attempt {
+	rule, candidates := r.mode.rule(), r.pending
+	if rule == First {
+		candidates = candidates[:1]
+	}
+	ids := make([]string, len(candidates))
+	for i, c := range candidates {
+		ids[i] = r.destinations[c].id()
+	}
+	taken, err := r.balancer.Take(ctx, rule, ids)
+	if err != nil {
+		r.complain(err)
+		taken = Taken{End: func() {}}
+	}
+	index := candidates[taken.Index]
+	r.pending = slices.Delete(slices.Clone(r.pending), taken.Index, taken.Index+1)
+	return newAttempt(ctx, r, index, taken.End)
+}
+
+// take decides about an outcome: the first who has answered, and is still there, wins.
+func (r *race) take(o outcome) *Answer {
+	a := o.attempt
+	if o.err == nil {
+		o.err = o.channel.Err()
+	}
+	if o.err != nil {
+		a.release()
+		r.missed = append(r.missed, Attempt{Destination: a.destination, Index: a.index, Err: o.err})
+		return nil
+	}
+	context.AfterFunc(o.channel.Context(), a.release) // counted until the hangup
+	return &Answer{Channel: o.channel, Destination: a.destination, Index: a.index, Missed: r.missed}
+}
+
+// finish ends those who still ring, and waits until they do not.
+func (r *race) finish(cause error) {
+	for a := range r.running {
+		a.cancel(cause)
+	}
+	for range len(r.running) {
+		o := <-r.outcomes
+		if o.channel != nil {
+			r.endings.Go(func() { hangUp(o.channel, cause) })
+		}
+		o.attempt.release()
+	}
+	clear(r.running)
+	r.endings.Wait()
+}
+
+// stopped is the error of a race that ctx has ended.
+func (r *race) stopped(ctx context.Context) error {
+	if cause := context.Cause(ctx); !errors.Is(cause, errTimeout) {
+		return cause
+	}
+	for a := range r.running {
+		r.missed = append(r.missed, Attempt{Destination: a.destination, Index: a.index, Err: call.NoAnswer})
+	}
+	return &NoAnswerError{Attempts: r.missed}
+}
