@@ -11,16 +11,19 @@ import (
 
 // core is one run of FreeSWITCH: from a start to the next restart.
 type core struct {
-	srv     *Server
-	uuid    string
-	started time.Time
-	ln      net.Listener
-	ctx     context.Context
-	cancel  context.CancelFunc
-	wg      sync.WaitGroup
-	seq     atomic.Uint64
-	session atomic.Int64
-	count   counters
+	srv      *Server
+	uuid     string
+	started  time.Time
+	ln       net.Listener
+	ctx      context.Context
+	cancel   context.CancelFunc
+	wg       sync.WaitGroup
+	seq      atomic.Uint64
+	session  atomic.Int64
+	count    counters
+	loggers  atomic.Int64 // sockets that have said log
+	members  atomic.Int64 // conference member ids
+	presence atomic.Int64
 
 	mu        sync.RWMutex
 	channels  map[string]*channel

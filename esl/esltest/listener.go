@@ -23,10 +23,14 @@ type listener struct {
 	out      []byte
 	ended    bool
 
-	authed bool
-	user   *User // nil: everything is allowed
-	ch     *channel
-	mode   socketMode // of an outbound socket
+	authed    bool
+	user      *User // nil: everything is allowed
+	ch        *channel
+	mode      socketMode // of an outbound socket
+	seenGone  bool       // the end of the call has been noticed
+	connected bool       // the outbound server has said connect
+	divert    bool
+	linger    lingerState
 
 	wake chan struct{}
 
@@ -43,8 +47,6 @@ type listener struct {
 	mineUUID string // "" with mine: myevents of an unknown channel
 	place    string // the channel under which the core files the listener
 	logLevel int
-	divert   bool
-	linger   lingerState
 	killed   atomic.Bool
 }
 
@@ -197,11 +199,33 @@ func (l *listener) loop() {
 				return
 			}
 		case <-l.wake:
+		case <-l.callSignal():
+			l.ch.performQueued()
+		case <-l.callGone():
+			l.seenGone = true
 		case <-l.lingering():
+			return
 		case <-l.core.ctx.Done():
 			return
 		}
 	}
+}
+
+// callSignal is, on a synchronous socket, whose goroutine is the session's,
+// what tells the session of messages.
+func (l *listener) callSignal() <-chan struct{} {
+	if l.ch == nil || l.mode.async {
+		return nil
+	}
+	return l.ch.signal
+}
+
+// callGone tells once that the call of an outbound socket has ended.
+func (l *listener) callGone() <-chan struct{} {
+	if l.ch == nil || l.seenGone {
+		return nil
+	}
+	return l.ch.gone
 }
 
 func (l *listener) serve(req request, ok bool) bool {

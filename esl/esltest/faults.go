@@ -1,0 +1,12 @@
+package esltest
+
+import "net"
+
+// Fault is something that goes wrong.
+type Fault struct{}
+
+func (s *Server) faulty(conn net.Conn) net.Conn { return conn }
+func (s *Server) refuse(net.Conn) bool          { return false }
+func (s *Server) rejects() bool                 { return false }
+func (s *Server) wrongPassword() bool           { return false }
+func (s *Server) heartbeatDue(*core) bool       { return true }

@@ -1,0 +1,239 @@
+package esltest
+
+import (
+	"strings"
+	"time"
+
+	"github.com/genesis-esl/genesis/esl"
+)
+
+// outgoingVars are the variables that an outgoing leg starts with. The caller
+// holds mu.
+func (ch *channel) outgoingVars(renamed bool) {
+	ch.add("direction", outboundCall, "is_outbound", "true")
+	if !renamed {
+		ch.add("uuid", ch.uuid)
+	}
+	ch.add("session_id", itoa(ch.number), "read_codec", "L16", "read_rate", "8000",
+		"write_codec", "L16", "write_rate", "8000", "channel_name", ch.name)
+	if renamed {
+		ch.add("uuid", ch.uuid)
+	}
+	ch.add("call_uuid", ch.uuid)
+}
+
+// newLoopback makes the two legs of loopback/EXT/CONTEXT: the a-leg goes to
+// whoever called, the b-leg runs the dialplan.
+func (c *core) newLoopback(d *dialing, vars []esl.Header, target, uuid string) (*channel, string) {
+	parts := append(strings.Split(target, "/"), "", "")
+	ext, context := parts[1], parts[2]
+	if context == "" {
+		context = "default"
+	}
+	a := c.newChannel(target+"-a", "", outboundCall)
+	a.kind = "loopback"
+	a.launched = make(chan struct{})
+	b := c.newChannel("loopback/"+ext+"-b", "", inboundCall)
+	b.kind = "loopback"
+	old := a.uuid
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.setCodecs()
+	if uuid != "" {
+		a.uuid = uuid
+	}
+	if !c.enter(a) {
+		return nil, c.refusal(a.uuid)
+	}
+	if !c.enter(b) {
+		c.leave(a)
+		return nil, "NORMAL_TEMPORARY_FAILURE"
+	}
+	a.peer, b.peer = b, a
+	a.name = "loopback/" + ext + "-a"
+	a.callerOf(d, vars)
+	last := target[strings.LastIndexByte(target, '/')+1:]
+	p := &a.profile
+	p.calleeNumber, p.dest, p.source, p.context = last, ext, "mod_loopback", context
+	b.profile.cidName, b.profile.cidNumber = p.cidName, p.cidNumber
+	b.profile.origName, b.profile.origNumber, b.profile.ani = p.origName, p.origNumber, p.ani
+	b.profile.calleeName, b.profile.calleeNumber = p.calleeName, p.calleeNumber
+	b.profile.dest, b.profile.source, b.profile.context = ext, "mod_loopback", context
+
+	a.state = csInit
+	a.outgoingVars(uuid != "")
+	if uuid != "" {
+		a.fire(evChannelUUID, srcUUID, []esl.Header{{Name: "Old-Unique-ID", Value: old}})
+	}
+	a.fire(evChannelOutgoing, srcOutgoing, nil)
+	a.setRunning(csInit)
+	for _, v := range vars {
+		a.set(v.Name, v.Value)
+	}
+	a.set("originate_early_media", earlyMedia(vars))
+	a.add("originate_endpoint", "loopback", "other_loopback_leg_uuid", b.uuid, "loopback_leg", "A")
+
+	b.mu.Lock()
+	b.setCodecs()
+	b.add("direction", inboundCall, "uuid", b.uuid, "call_uuid", b.uuid, "session_id", itoa(b.number),
+		"channel_name", b.name, "read_codec", "L16", "read_rate", "8000", "write_codec", "L16", "write_rate", "8000")
+	for _, v := range vars {
+		b.set(v.Name, v.Value)
+	}
+	b.add("other_loopback_leg_uuid", a.uuid, "loopback_leg", "B")
+	b.mu.Unlock()
+
+	a.routeOut()
+	c.wg.Go(b.runInbound)
+	c.wg.Go(a.runOutgoing)
+	return a, ""
+}
+
+// routeOut takes an outgoing leg to the state in which it waits for an answer.
+// The caller holds mu.
+func (ch *channel) routeOut() {
+	ch.state = csRouting
+	ch.fire(evChannelCreate, srcCreate, nil)
+	ch.fire(evChannelOriginate, srcOriginate, nil)
+	ch.setRunning(csRouting)
+	ch.state = csConsumeMedia
+	ch.setRunning(csConsumeMedia)
+}
+
+func earlyMedia(vars []esl.Header) string {
+	for _, v := range vars {
+		if strings.EqualFold(v.Name, "ignore_early_media") && v.Value == "true" {
+			return ""
+		}
+	}
+	return "true"
+}
+
+func (c *core) refusal(uuid string) string {
+	if c.channel(uuid) != nil {
+		return "DESTINATION_OUT_OF_ORDER"
+	}
+	return "NORMAL_TEMPORARY_FAILURE"
+}
+
+// newEndpointLeg makes a leg to a phone or a gateway, which behaves as
+// Config.Endpoints says.
+func (c *core) newEndpointLeg(d *dialing, vars []esl.Header, target, uuid string) (*channel, string) {
+	ep := c.srv.plan.endpoint(target)
+	kind, rest, _ := strings.Cut(target, "/")
+	if kind == "error" {
+		return nil, ep.Cause
+	}
+	name := target
+	dest := rest[strings.LastIndexByte(rest, '/')+1:]
+	if kind == "user" {
+		dest, _, _ = strings.Cut(dest, "@")
+		name = "sofia/internal/" + dest + "@" + c.srv.cfg.Domain
+	}
+	ch := c.newChannel(name, "", outboundCall)
+	ch.kind = kind
+	ch.launched = make(chan struct{})
+	old := ch.uuid
+	ch.mu.Lock()
+	defer ch.mu.Unlock()
+	ch.setCodecs()
+	if uuid != "" {
+		ch.uuid = uuid
+	}
+	if !c.enter(ch) {
+		return nil, c.refusal(ch.uuid)
+	}
+	ch.callerOf(d, vars)
+	p := &ch.profile
+	p.calleeNumber, p.dest, p.source, p.context = dest, dest, "mod_sofia", "default"
+	ch.state = csInit
+	ch.outgoingVars(uuid != "")
+	if uuid != "" {
+		ch.fire(evChannelUUID, srcUUID, []esl.Header{{Name: "Old-Unique-ID", Value: old}})
+	}
+	ch.fire(evChannelOutgoing, srcOutgoing, nil)
+	ch.setRunning(csInit)
+	for _, v := range vars {
+		ch.set(v.Name, v.Value)
+	}
+	ch.set("originate_early_media", earlyMedia(vars))
+	ch.add("originate_endpoint", kind)
+	ch.routeOut()
+	c.wg.Go(ch.runOutgoing)
+	c.wg.Go(func() { ch.behave(ep) })
+	return ch, ""
+}
+
+// behave plays the called party.
+func (ch *channel) behave(ep Endpoint) {
+	if !ch.pause(ep.Ring) {
+		return
+	}
+	if ep.Cause == "" || ep.Answer > 0 {
+		ch.ring()
+	}
+	if ep.Answer < 0 {
+		return
+	}
+	if !ch.pause(ep.Answer) {
+		return
+	}
+	if ep.Cause != "" {
+		ch.hangup(ep.Cause, "callee")
+		return
+	}
+	ch.markAnswered()
+	if ep.Digits != "" {
+		ch.press(ep.Digits, "RTP", 2000)
+	}
+	if ep.Hangup > 0 && ch.pause(ep.Hangup) {
+		ch.hangup("NORMAL_CLEARING", "callee")
+	}
+}
+
+// pause waits unless the channel ends first.
+func (ch *channel) pause(d time.Duration) bool {
+	if d <= 0 {
+		return ch.alive()
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ch.gone:
+		return false
+	case <-ch.core.ctx.Done():
+		return false
+	}
+}
+
+// runOutgoing is the session of an outgoing leg: it waits until originate
+// launches it or it hangs up.
+func (ch *channel) runOutgoing() {
+	select {
+	case <-ch.launched:
+		ch.runLaunched()
+	case <-ch.gone:
+	case <-ch.core.ctx.Done():
+		ch.hangup("SYSTEM_SHUTDOWN", "")
+	}
+	ch.finish()
+}
+
+func (ch *channel) runLaunched() {
+	ch.mu.Lock()
+	direct := len(ch.apps) > 0
+	bridged := ch.partner != nil
+	ch.mu.Unlock()
+	switch {
+	case bridged:
+		ch.exchange()
+	case direct:
+		if ch.runExecute() {
+			ch.runDialplan()
+		}
+	default:
+		ch.runDialplan()
+	}
+}

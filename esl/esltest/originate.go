@@ -1,0 +1,395 @@
+package esltest
+
+import (
+	"context"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/genesis-esl/genesis/esl"
+)
+
+// dialing is what originate and bridge ask for.
+type dialing struct {
+	vars     []esl.Header // {} variables, names without prefix
+	targets  [][]string   // alternatives, each a set rung together
+	timeout  time.Duration
+	from     *channel // the caller, for bridge
+	cidName  string
+	cidNum   string
+	returnOn string // "ringing" for return_ring_ready
+}
+
+func (d *dialing) variable(name string) string {
+	for _, v := range d.vars {
+		if strings.EqualFold(v.Name, name) {
+			return v.Value
+		}
+	}
+	return ""
+}
+
+// parseDial reads {vars}a,b|c, with [vars] before single legs and <vars> and
+// :_: as FreeSWITCH has them.
+func parseDial(s string) *dialing {
+	d := &dialing{timeout: 60 * time.Second}
+	s = strings.TrimSpace(s)
+	for len(s) > 0 && (s[0] == '{' || s[0] == '<') {
+		closing := byte('}')
+		if s[0] == '<' {
+			closing = '>'
+		}
+		end := closingBracket(s, closing)
+		if end < 0 {
+			break
+		}
+		d.vars = append(d.vars, parseVariables(s[1:end])...)
+		s = strings.TrimSpace(s[end+1:])
+	}
+	for group := range strings.SplitSeq(s, ":_:") {
+		for _, alternative := range splitOutside(group, '|') {
+			var together []string
+			for _, leg := range splitOutside(alternative, ',') {
+				if leg = strings.TrimSpace(leg); leg != "" {
+					together = append(together, leg)
+				}
+			}
+			if len(together) > 0 {
+				d.targets = append(d.targets, together)
+			}
+		}
+	}
+	for _, name := range []string{"originate_timeout", "call_timeout", "leg_timeout"} {
+		if seconds, err := strconv.Atoi(d.variable(name)); err == nil && seconds > 0 {
+			d.timeout = time.Duration(seconds) * time.Second
+			break
+		}
+	}
+	return d
+}
+
+// closingBracket finds the end of a bracket that opens s.
+func closingBracket(s string, closing byte) int {
+	depth := 0
+	for i := 0; i < len(s); i++ {
+		switch s[i] {
+		case s[0]:
+			depth++
+		case closing:
+			if depth--; depth == 0 {
+				return i
+			}
+		case '\\':
+			i++
+		}
+	}
+	return -1
+}
+
+// parseVariables reads a=1,b=2 or ^^:a=1:b=2. A comma inside quotes counts as
+// part of the value only where quotes have survived the command line.
+func parseVariables(s string) []esl.Header {
+	delimiter := byte(',')
+	if strings.HasPrefix(s, "^^") && len(s) > 2 {
+		delimiter, s = s[2], s[3:]
+	}
+	var vars []esl.Header
+	for _, pair := range splitOutside(s, delimiter) {
+		name, value, ok := strings.Cut(pair, "=")
+		if ok && strings.TrimSpace(name) != "" {
+			vars = append(vars, esl.Header{Name: strings.TrimSpace(name), Value: unquote(value)})
+		}
+	}
+	return vars
+}
+
+func unquote(s string) string {
+	if len(s) >= 2 && s[0] == '\'' && s[len(s)-1] == '\'' {
+		s = s[1 : len(s)-1]
+	}
+	return strings.NewReplacer(`\'`, `'`, `\,`, `,`).Replace(s)
+}
+
+// splitOutside splits at a separator that is not in quotes, brackets or behind
+// a backslash.
+func splitOutside(s string, separator byte) []string {
+	var parts []string
+	depth, quoted, start := 0, false, 0
+	for i := 0; i < len(s); i++ {
+		switch c := s[i]; {
+		case c == '\\':
+			i++
+		case c == '\'':
+			quoted = !quoted
+		case quoted:
+		case c == '[' || c == '{' || c == '(':
+			depth++
+		case (c == ']' || c == '}' || c == ')') && depth > 0:
+			depth--
+		case c == separator && depth == 0:
+			parts = append(parts, s[start:i])
+			start = i + 1
+		}
+	}
+	return append(parts, s[start:])
+}
+
+// splitArguments splits a command line at spaces, takes one level of quotes
+// off, and keeps brackets together only as far as their quotes do, as
+// FreeSWITCH's API does: {my_var='a b: c, d'} loses its quotes here, so that
+// its comma separates variables later (c_event_plain_all).
+func splitArguments(s string) []string {
+	var (
+		args   []string
+		arg    strings.Builder
+		quoted bool
+		any    bool
+	)
+	for i := 0; i < len(s); i++ {
+		c := s[i]
+		switch {
+		case c == '\\' && i+1 < len(s) && (s[i+1] == '\'' || s[i+1] == ' ' || s[i+1] == '\\'):
+			i++
+			arg.WriteByte(s[i])
+			any = true
+		case c == '\'' && (quoted || strings.IndexByte(s[i+1:], '\'') >= 0):
+			quoted = !quoted
+			any = true
+		case c == ' ' && !quoted:
+			if any {
+				args = append(args, arg.String())
+			}
+			arg.Reset()
+			any = false
+		default:
+			arg.WriteByte(c)
+			any = true
+		}
+	}
+	if any {
+		args = append(args, arg.String())
+	}
+	return args
+}
+
+// apiOriginate: DIAL_STRING EXTENSION|&app(args) [dialplan] [context]
+// [cid_name] [cid_num] [timeout].
+func apiOriginate(ctx context.Context, c *core, arg string) string {
+	args := splitArguments(arg)
+	if len(args) < 2 {
+		return "-USAGE: <call url> <exten>|&<application_name>(<app_args>) [<dialplan>] [<context>] [<cid_name>] [<cid_num>] [<timeout_sec>]\n"
+	}
+	d := parseDial(args[0])
+	rest := append(args[1:], make([]string, 6)...)
+	d.cidName, d.cidNum = rest[3], rest[4]
+	if seconds, err := strconv.Atoi(rest[5]); err == nil && seconds > 0 {
+		d.timeout = time.Duration(seconds) * time.Second
+	}
+	ch, cause := c.dial(ctx, d)
+	if ch == nil {
+		return "-ERR " + cause + "\n"
+	}
+	dest := rest[0]
+	if app, ok := strings.CutPrefix(dest, "&"); ok {
+		name, data, _ := strings.Cut(app, "(")
+		data, _, _ = strings.Cut(data, ")")
+		ch.launch([]Action{{App: name, Data: data}})
+	} else {
+		ch.mu.Lock()
+		ch.profile.dest = dest
+		if rest[1] != "" {
+			ch.profile.dialplan = rest[1]
+		}
+		if rest[2] != "" {
+			ch.profile.context = rest[2]
+		}
+		ch.mu.Unlock()
+		ch.launch(nil)
+	}
+	return "+OK " + ch.uuid + "\n"
+}
+
+// dial calls the targets and returns the leg that answered, or the cause.
+func (c *core) dial(ctx context.Context, d *dialing) (*channel, string) {
+	ctx, cancel := context.WithTimeout(ctx, d.timeout)
+	defer cancel()
+	cause := "DESTINATION_OUT_OF_ORDER"
+	for _, together := range d.targets {
+		won, why := c.ringTogether(ctx, d, together)
+		if won != nil {
+			return won, ""
+		}
+		cause = why
+		if ctx.Err() != nil {
+			return nil, "NO_ANSWER"
+		}
+		if d.from != nil && !d.from.alive() {
+			return nil, "ORIGINATOR_CANCEL"
+		}
+	}
+	return nil, cause
+}
+
+// ringTogether calls several addresses at once; the first answer wins and the
+// others lose the race.
+func (c *core) ringTogether(ctx context.Context, d *dialing, targets []string) (*channel, string) {
+	var legs []*channel
+	cause := "DESTINATION_OUT_OF_ORDER"
+	for i, target := range targets {
+		leg, why := c.newLeg(d, target, i == 0)
+		if leg == nil {
+			cause = why
+			continue
+		}
+		legs = append(legs, leg)
+	}
+	results := make(chan *channel, len(legs))
+	quit := make(chan struct{})
+	defer close(quit)
+	for _, leg := range legs {
+		c.wg.Go(func() {
+			leg.awaitAnswer(quit)
+			results <- leg
+		})
+	}
+	var fromGone <-chan struct{}
+	if d.from != nil {
+		fromGone = d.from.gone
+	}
+	for pending := len(legs); pending > 0; {
+		select {
+		case leg := <-results:
+			pending--
+			if leg.alive() {
+				for _, other := range legs {
+					if other != leg {
+						other.hangup("LOSE_RACE", "")
+					}
+				}
+				leg.won()
+				return leg, ""
+			}
+			cause = leg.hangupCause()
+		case <-ctx.Done():
+			why := "NO_ANSWER"
+			if c.ctx.Err() != nil {
+				why = "SYSTEM_SHUTDOWN"
+			}
+			hangupAll(legs, why)
+			return nil, why
+		case <-fromGone:
+			hangupAll(legs, "ORIGINATOR_CANCEL")
+			return nil, "ORIGINATOR_CANCEL"
+		}
+	}
+	return nil, cause
+}
+
+func hangupAll(legs []*channel, cause string) {
+	for _, leg := range legs {
+		leg.hangup(cause, "")
+	}
+}
+
+// awaitAnswer waits until the leg has been answered, has hung up, or quit.
+func (ch *channel) awaitAnswer(quit <-chan struct{}) {
+	for {
+		ch.mu.Lock()
+		answered, changed := ch.answered, ch.changed
+		ch.mu.Unlock()
+		if answered {
+			return
+		}
+		select {
+		case <-changed:
+		case <-ch.gone:
+			return
+		case <-quit:
+			return
+		}
+	}
+}
+
+func (ch *channel) hangupCause() string {
+	ch.mu.Lock()
+	defer ch.mu.Unlock()
+	return ch.cause
+}
+
+// won is what originate does to the leg that answered: caller and callee change
+// places.
+func (ch *channel) won() {
+	ch.mu.Lock()
+	defer ch.mu.Unlock()
+	p := &ch.profile
+	ch.set("endpoint_disposition", "ANSWER")
+	ch.set("pre_transfer_caller_id_name", p.cidName)
+	ch.set("pre_transfer_caller_id_number", p.cidNumber)
+	ch.set("channel_cid_flipped", "yes")
+	p.cidName, p.calleeName = p.calleeName, p.cidName
+	p.cidNumber, p.calleeNumber = p.calleeNumber, p.cidNumber
+	ch.hit = true
+	ch.fire(evCallUpdate, srcFlip, []esl.Header{{Name: "Direction", Value: "RECV"}})
+}
+
+// launch lets an answered leg run its applications, or with none the dialplan.
+func (ch *channel) launch(apps []Action) {
+	ch.mu.Lock()
+	ch.apps = apps
+	if ch.state < csHangup {
+		ch.state = csExecute
+	}
+	ch.mu.Unlock()
+	close(ch.launched)
+}
+
+// newLeg makes one outgoing leg and starts it.
+func (c *core) newLeg(d *dialing, target string, first bool) (*channel, string) {
+	vars := slices.Clone(d.vars)
+	if strings.HasPrefix(target, "[") {
+		if end := closingBracket(target, ']'); end > 0 {
+			vars = append(vars, parseVariables(target[1:end])...)
+			target = target[end+1:]
+		}
+	}
+	local := dialing{vars: vars}
+	uuid := local.variable("origination_uuid")
+	if !first && d.variable("origination_uuid") == uuid {
+		uuid = ""
+	}
+	kind, _, _ := strings.Cut(target, "/")
+	if kind == "loopback" {
+		return c.newLoopback(d, vars, target, uuid)
+	}
+	return c.newEndpointLeg(d, vars, target, uuid)
+}
+
+// callerOf fills the caller profile of an outgoing leg.
+func (ch *channel) callerOf(d *dialing, vars []esl.Header) {
+	local := dialing{vars: vars}
+	name, number := d.cidName, d.cidNum
+	if v := local.variable("origination_caller_id_name"); v != "" {
+		name = v
+	}
+	if v := local.variable("origination_caller_id_number"); v != "" {
+		number = v
+	}
+	if d.from != nil {
+		d.from.mu.Lock()
+		if name == "" {
+			name = d.from.profile.cidName
+		}
+		if number == "" {
+			number = d.from.profile.cidNumber
+		}
+		d.from.mu.Unlock()
+	}
+	if number == "" {
+		number = "0000000000"
+	}
+	p := &ch.profile
+	p.cidName, p.origName = name, name
+	p.cidNumber, p.origNumber, p.ani = number, number, number
+	p.calleeName = "Outbound Call"
+}

@@ -1,0 +1,344 @@
+package esltest
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/genesis-esl/genesis/esl"
+)
+
+// setRunning moves the session goroutine to a state. The caller holds mu.
+func (ch *channel) setRunning(state int) {
+	ch.running = state
+	if state == csRouting && ch.profile.direction == inboundCall && ch.callState == ccsDown {
+		ch.setCallState(ccsRinging)
+	}
+	ch.fire(evChannelState, srcState, nil)
+}
+
+// setCallState announces a change of the call state. The caller holds mu.
+func (ch *channel) setCallState(state int) {
+	if ch.callState == state {
+		return
+	}
+	was := ch.callState
+	ch.callState = state
+	ch.fire(evChannelCallState, srcCallState, []esl.Header{
+		{Name: "Original-Channel-Call-State", Value: callStateNames[was]},
+		{Name: "Channel-Call-State-Number", Value: stateNumbers[state]},
+	})
+}
+
+// setCodecs announces the codecs of a new leg. The caller holds mu.
+func (ch *channel) setCodecs() {
+	ch.codecs = 1
+	ch.readCodec()
+	ch.codecs = 2
+	ch.fire(evCodec, srcWriteCodec, nil,
+		esl.Header{Name: "Channel-Write-Codec-Name", Value: "L16"},
+		esl.Header{Name: "Channel-Write-Codec-Rate", Value: "8000"},
+		esl.Header{Name: "Channel-Write-codec-bit-rate", Value: "128000"})
+}
+
+func (ch *channel) readCodec() {
+	ch.fire(evCodec, srcReadCodec, nil,
+		esl.Header{Name: "channel-read-codec-name", Value: "L16"},
+		esl.Header{Name: "channel-read-codec-rate", Value: "8000"},
+		esl.Header{Name: "channel-read-codec-bit-rate", Value: "128000"})
+}
+
+// runInbound is the session of a call that arrives: a loopback's b-leg, or one
+// that Server.Call placed.
+func (ch *channel) runInbound() {
+	ch.mu.Lock()
+	ch.state = csInit
+	ch.setRunning(csInit)
+	ch.state = csRouting
+	ch.fire(evChannelCreate, srcCreate, nil)
+	ch.setRunning(csRouting)
+	ch.mu.Unlock()
+	ch.runDialplan()
+	ch.finish()
+}
+
+// runDialplan looks the destination up and runs its applications, again after
+// each transfer.
+func (ch *channel) runDialplan() {
+	for ch.alive() {
+		ch.mu.Lock()
+		if len(ch.apps) == 0 {
+			ch.apps = ch.core.srv.plan.route(ch.profile.dest)
+		}
+		if ch.state < csHangup {
+			ch.state = csExecute
+		}
+		ch.mu.Unlock()
+		if !ch.runExecute() {
+			return
+		}
+		ch.mu.Lock()
+		if ch.state < csHangup {
+			ch.state = csRouting
+			ch.setRunning(csRouting)
+		}
+		ch.mu.Unlock()
+	}
+}
+
+// runExecute runs the channel's applications; it says whether the channel has
+// been transferred instead of having come to the end.
+func (ch *channel) runExecute() (transferred bool) {
+	ch.mu.Lock()
+	if ch.state >= csHangup {
+		ch.mu.Unlock()
+		return false
+	}
+	ch.setRunning(csExecute)
+	ch.set("call_uuid", ch.uuid)
+	apps := ch.apps
+	ch.apps = nil
+	ch.mu.Unlock()
+	for _, action := range apps {
+		if !ch.alive() {
+			return false
+		}
+		if action.App == joinApp {
+			ch.exchange()
+		} else {
+			ch.execute(action.App, ch.expand(action.Data), "")
+		}
+		if ch.takeTransfer() {
+			return true
+		}
+	}
+	if ch.takeTransfer() {
+		return true
+	}
+	ch.hangup("NORMAL_CLEARING", "")
+	return false
+}
+
+func (ch *channel) takeTransfer() bool {
+	ch.mu.Lock()
+	defer ch.mu.Unlock()
+	was := ch.transfer
+	ch.transfer = false
+	return was && ch.state < csHangup
+}
+
+// transferring says whether the running application should return because the
+// channel goes elsewhere.
+func (ch *channel) transferring() bool {
+	ch.mu.Lock()
+	defer ch.mu.Unlock()
+	return ch.transfer
+}
+
+// execute runs one application with its events; false means that there is no
+// such application, for which FreeSWITCH hangs up.
+func (ch *channel) execute(name, arg, uuid string) bool {
+	app, ok := applications[name]
+	if !ok {
+		ch.hangup("DESTINATION_OUT_OF_ORDER", "")
+		return false
+	}
+	if uuid == "" {
+		uuid = newUUID()
+	}
+	ch.beforeApp(name, app.media)
+	ch.mu.Lock()
+	ch.set("current_application", "")
+	ch.set("current_application_data", "")
+	ch.set("current_application_response", "")
+	trail := make([]esl.Header, 0, 5)
+	trail = append(trail, esl.Header{Name: "variable_current_application", Value: name})
+	if arg != "" {
+		trail = append(trail, esl.Header{Name: "variable_current_application_data", Value: arg})
+	}
+	trail = append(trail, esl.Header{Name: "Application", Value: name})
+	if arg != "" {
+		trail = append(trail, esl.Header{Name: "Application-Data", Value: arg})
+	}
+	ch.fire(evChannelExecute, srcExecute, nil, append(trail, esl.Header{Name: "Application-UUID", Value: uuid})...)
+	if arg != "" {
+		ch.add("current_application_data", arg)
+	}
+	ch.add("current_application", name)
+	ch.lastApp = Action{App: name, Data: arg}
+	ch.broken = false
+	ch.mu.Unlock()
+
+	response := app.run(ch, arg)
+
+	ch.mu.Lock()
+	if response != "" {
+		ch.set("current_application_response", response)
+	} else {
+		response = "_none_"
+	}
+	trail = trail[:0]
+	trail = append(trail, esl.Header{Name: "Application", Value: name})
+	if arg != "" {
+		trail = append(trail, esl.Header{Name: "Application-Data", Value: arg})
+	}
+	ch.fire(evChannelExecuteComplete, srcComplete, nil, append(trail,
+		esl.Header{Name: "Application-Response", Value: response},
+		esl.Header{Name: "Application-UUID", Value: uuid})...)
+	ch.mu.Unlock()
+	return true
+}
+
+// beforeApp opens early media for an application that needs media on a call
+// that has not been answered.
+func (ch *channel) beforeApp(name string, media bool) {
+	if !media {
+		return
+	}
+	ch.mu.Lock()
+	defer ch.mu.Unlock()
+	if !ch.answered && !ch.early && ch.profile.direction == inboundCall {
+		ch.markEarly()
+	}
+}
+
+// finish takes a channel that has hung up through its last states and forgets
+// it.
+func (ch *channel) finish() {
+	ch.hangup("NORMAL_CLEARING", "")
+	ch.stopRecording("all")
+	now := time.Now()
+	ch.mu.Lock()
+	ch.setRunning(csHangup)
+	ch.profile.hangup = micros(now)
+	ch.setCallState(ccsHangup)
+	cause, peer := ch.cause, ch.peer
+	ch.mu.Unlock()
+	if peer != nil {
+		peer.hangup(cause, "")
+	}
+	ch.mu.Lock()
+	ch.state = csReporting
+	ch.setRunning(csReporting)
+	ch.report(now)
+	ch.fire(evChannelHangupComplete, srcReporting, []esl.Header{{Name: "Hangup-Cause", Value: ch.cause}})
+	ch.reported = true
+	waiters := ch.waiters
+	ch.waiters = nil
+	ch.mu.Unlock()
+	for _, l := range waiters {
+		l.nudge()
+	}
+	ch.core.leave(ch)
+	ch.holders.Wait()
+	ch.mu.Lock()
+	ch.state = csDestroy
+	ch.fire(evChannelDestroy, srcDestroy, nil)
+	ch.setRunning(csDestroy)
+	ch.mu.Unlock()
+	close(ch.done)
+	ch.core.detach(ch.uuid)
+}
+
+// leave takes a channel off the books; it still has listeners to tell.
+func (c *core) leave(ch *channel) {
+	c.mu.Lock()
+	if c.channels[ch.uuid] == ch {
+		delete(c.channels, ch.uuid)
+	}
+	c.mu.Unlock()
+}
+
+// detach forgets who wanted the events of a channel that is no more.
+func (c *core) detach(uuid string) {
+	c.mu.Lock()
+	if c.channels[uuid] == nil && len(c.own[uuid]) == 0 {
+		delete(c.own, uuid)
+	}
+	c.mu.Unlock()
+}
+
+// report sets the variables of the call's record. The caller holds mu.
+func (ch *channel) report(end time.Time) {
+	const us = 1_000_000
+	endAt := end.UnixMicro()
+	digits := "none"
+	if len(ch.dialed) > 0 {
+		digits = string(ch.dialed)
+	}
+	stamp := func(at int64) string { return time.UnixMicro(at).Format("2006-01-02 15:04:05") }
+	number := func(n int64) string { return strconv.FormatInt(n, 10) }
+	ch.add("hangup_cause", ch.cause, "hangup_cause_q850", number(int64(q850(ch.cause))), "digits_dialed", digits,
+		"start_stamp", stamp(ch.start), "profile_start_stamp", stamp(ch.start))
+	if ch.answerAt > 0 {
+		ch.add("answer_stamp", stamp(ch.answerAt))
+	}
+	progress, _ := strconv.ParseInt(ch.profile.progress, 10, 64)
+	media, _ := strconv.ParseInt(ch.profile.progressMedia, 10, 64)
+	bridged, _ := strconv.ParseInt(ch.profile.bridged, 10, 64)
+	hold, _ := strconv.ParseInt(ch.profile.lastHold, 10, 64)
+	for _, s := range []struct {
+		name string
+		at   int64
+	}{{"bridge_stamp", bridged}, {"hold_stamp", hold}, {"progress_stamp", progress}, {"progress_media_stamp", media}} {
+		if s.at > 0 {
+			ch.add(s.name, stamp(s.at))
+		}
+	}
+	ch.add("end_stamp", stamp(endAt))
+	epoch := func(name string, at int64) { ch.add(name+"_epoch", number(at/us), name+"_uepoch", number(at)) }
+	epoch("start", ch.start)
+	epoch("profile_start", ch.start)
+	epoch("answer", ch.answerAt)
+	epoch("bridge", bridged)
+	epoch("last_hold", hold)
+	ch.add("hold_accum_seconds", "0", "hold_accum_usec", "0", "hold_accum_ms", "0")
+	epoch("resurrect", 0)
+	epoch("progress", progress)
+	epoch("progress_media", media)
+	epoch("end", endAt)
+	if ch.lastApp.App != "" {
+		ch.add("last_app", ch.lastApp.App)
+		if ch.lastApp.Data != "" {
+			ch.add("last_arg", ch.lastApp.Data)
+		}
+	}
+	callerID := ch.profile.cidNumber
+	if ch.profile.cidName != "" {
+		callerID = `"` + ch.profile.cidName + `" <` + callerID + ">"
+	}
+	ch.add("caller_id", callerID)
+	ch.reportDurations(endAt, progress, media, bridged)
+	if ch.kind == "loopback" {
+		ch.add("is_loopback", "1")
+	}
+}
+
+func (ch *channel) reportDurations(end, progress, media, bridged int64) {
+	since := func(from, to int64) int64 {
+		if from == 0 || to == 0 {
+			return 0
+		}
+		return to - from
+	}
+	for _, unit := range []struct {
+		prefix string
+		size   int64
+		names  [7]string
+	}{
+		{"", 1_000_000, [7]string{"duration", "billsec", "progresssec", "answersec", "waitsec", "progress_mediasec", "flow_billsec"}},
+		{"m", 1000, [7]string{"mduration", "billmsec", "progressmsec", "answermsec", "waitmsec", "progress_mediamsec", "flow_billmsec"}},
+		{"u", 1, [7]string{"uduration", "billusec", "progressusec", "answerusec", "waitusec", "progress_mediausec", "flow_billusec"}},
+	} {
+		span := func(from, to int64) string {
+			if unit.size == 1_000_000 {
+				// FreeSWITCH subtracts whole seconds.
+				return strconv.FormatInt(since(from/unit.size, to/unit.size), 10)
+			}
+			return strconv.FormatInt(since(from, to)/unit.size, 10)
+		}
+		ch.add(unit.names[0], span(ch.start, end), unit.names[1], span(ch.answerAt, end),
+			unit.names[2], span(ch.start, progress), unit.names[3], span(ch.start, ch.answerAt),
+			unit.names[4], span(ch.start, bridged), unit.names[5], span(ch.start, media),
+			unit.names[6], span(ch.start, end))
+	}
+}

@@ -1,0 +1,174 @@
+package esltest
+
+import (
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/genesis-esl/genesis/esl"
+)
+
+// outcome says why a wait ended.
+type outcome uint8
+
+const (
+	elapsed outcome = iota // the time has passed
+	gone                   // the channel has hung up
+	stopped                // uuid_break
+	moved                  // transferred
+	pressed                // a digit that the application was waiting for
+)
+
+// wait blocks the session goroutine for d, or for ever when d is negative. As
+// FreeSWITCH's applications do, it meanwhile performs what sendmsg has queued,
+// unless the running application holds the event lock. onDigit, when given,
+// gets each digit and may end the wait; without it digits stay queued.
+func (ch *channel) wait(d time.Duration, onDigit func(dtmf) bool) outcome {
+	return ch.waitFor(d, onDigit, nil)
+}
+
+// waitFor is wait that also ends, as stopped, when the partner of a bridge has
+// hung up or gone elsewhere.
+func (ch *channel) waitFor(d time.Duration, onDigit func(dtmf) bool, partner *channel) outcome {
+	var partnerGone <-chan struct{}
+	if partner != nil {
+		partnerGone = partner.gone
+	}
+	var timeout <-chan time.Time
+	if d >= 0 {
+		timer := time.NewTimer(d)
+		defer timer.Stop()
+		timeout = timer.C
+	}
+	for {
+		ch.performQueued()
+		switch {
+		case !ch.alive():
+			return gone
+		case ch.takeBreak():
+			return stopped
+		case ch.transferring():
+			return moved
+		case partner != nil && partner.hasLeft(ch):
+			return stopped
+		}
+		for onDigit != nil {
+			digit, ok := ch.takeDigit()
+			if !ok {
+				break
+			}
+			if onDigit(digit) {
+				return pressed
+			}
+		}
+		select {
+		case <-timeout:
+			return elapsed
+		case <-ch.signal:
+		case <-ch.gone:
+			return gone
+		case <-partnerGone:
+			return stopped
+		case <-ch.core.ctx.Done():
+			ch.hangup("SYSTEM_SHUTDOWN", "")
+			return gone
+		}
+	}
+}
+
+// hasLeft says whether the channel is no longer bridged to other.
+func (ch *channel) hasLeft(other *channel) bool {
+	ch.mu.Lock()
+	defer ch.mu.Unlock()
+	return ch.partner != other
+}
+
+func (ch *channel) takeBreak() bool {
+	ch.mu.Lock()
+	defer ch.mu.Unlock()
+	was := ch.broken
+	ch.broken = false
+	return was
+}
+
+// hasDigits says whether digits are waiting.
+func (ch *channel) hasDigits() bool {
+	ch.mu.Lock()
+	defer ch.mu.Unlock()
+	return len(ch.dtmf) > 0
+}
+
+// performQueued performs queued sendmsgs until there is none left or the event
+// lock stops it.
+func (ch *channel) performQueued() {
+	for ch.alive() {
+		ch.mu.Lock()
+		if ch.locked || len(ch.messages) == 0 {
+			ch.mu.Unlock()
+			return
+		}
+		req := ch.messages[0]
+		ch.messages = ch.messages[1:]
+		ch.mu.Unlock()
+		ch.perform(req)
+	}
+}
+
+// perform carries out one sendmsg. One without a call-command, or with an
+// unknown one, does nothing.
+func (ch *channel) perform(req *esl.Request) {
+	if !ch.alive() {
+		return
+	}
+	if strings.EqualFold(req.Get("event-lock"), "true") {
+		ch.mu.Lock()
+		outer := ch.locked
+		ch.locked = true
+		ch.mu.Unlock()
+		defer func() {
+			ch.mu.Lock()
+			ch.locked = outer
+			ch.mu.Unlock()
+			ch.nudge()
+		}()
+	}
+	switch strings.ToLower(req.Get("call-command")) {
+	case "execute":
+		ch.performExecute(req)
+	case "hangup":
+		ch.hangup(req.Get("hangup-cause"), "")
+	case "xferext":
+		var apps []Action
+		for _, h := range req.Headers {
+			if strings.EqualFold(h.Name, "application") {
+				app, data, _ := strings.Cut(h.Value, " ")
+				apps = append(apps, Action{App: app, Data: data})
+			}
+		}
+		ch.redirect("", "", "", apps)
+	}
+}
+
+func (ch *channel) performExecute(req *esl.Request) {
+	arg := req.Get("execute-app-arg")
+	if arg == "" && len(req.Body) > 0 {
+		arg = string(req.Body)
+	}
+	loops, err := strconv.Atoi(req.Get("loops"))
+	if err != nil || loops == 0 {
+		loops = 1
+	}
+	for i := 1; (i <= loops || loops < 0) && ch.alive(); i++ {
+		ch.mu.Lock()
+		ch.set("current_loop", strconv.Itoa(i))
+		ch.set("total_loops", strconv.Itoa(loops))
+		ch.mu.Unlock()
+		if !ch.execute(req.Get("execute-app-name"), ch.expand(arg), req.Get("Event-UUID")) || ch.transferring() {
+			break
+		}
+	}
+	ch.mu.Lock()
+	ch.set("current_loop", "")
+	ch.set("total_loops", "")
+	ch.mu.Unlock()
+}
