@@ -164,7 +164,7 @@ func (o *Observability) describeChecks(add func(string, finding)) string {
 	var critical []string
 	for _, check := range *o.checks.list.Load() {
 		s := check.state.Load()
-		f := finding{ComponentType: "datastore", Status: pass, Value: s.took.Seconds(), Unit: "s", Output: s.err}
+		f := finding{ComponentType: "component", Status: pass, Value: s.took.Seconds(), Unit: "s", Output: s.err}
 		if !s.at.IsZero() {
 			f.Time = s.at.UTC().Format(time.RFC3339Nano)
 		}
@@ -185,7 +185,6 @@ func (o *Observability) describeChecks(add func(string, finding)) string {
 		if check.Critical && !s.up {
 			critical = append(critical, check.Name)
 		}
-		f.ComponentType = "component"
 		add(check.Name+":responseTime", f)
 	}
 	return strings.Join(critical, ", ")
