@@ -18,7 +18,7 @@ func (o *Observability) Hooks() *esl.Hooks {
 		Disconnected: o.disconnected,
 		CommandStart: o.commandStart,
 		CommandEnd:   o.commandEnd,
-		Events:       o.events.count,
+		Events:       o.received,
 		Heartbeat:    o.heartbeats.heard,
 		Up:           o.up,
 		Retry:        o.lifecycle.retry,
@@ -46,6 +46,7 @@ func (o *Observability) disconnected(info esl.ConnInfo, err error) {
 
 func (o *Observability) commandEnd(ctx context.Context, info esl.CommandInfo, reply *esl.Reply, err error) {
 	o.commands.end(ctx, info, err)
+	o.live.command(info.Duration)
 	o.endSpan(ctx, err, attribute.String("command.reply", replyWord(reply, err)))
 	if o.log.Enabled(ctx, LevelTrace) {
 		o.log.Log(ctx, LevelTrace, "command", "command", info.Name, "took", info.Duration, "error", err)
@@ -54,6 +55,7 @@ func (o *Observability) commandEnd(ctx context.Context, info esl.CommandInfo, re
 
 func (o *Observability) up(u esl.Up) {
 	o.connections.up(u)
+	o.live.calls.forget()
 	o.lifecycle.up(u)
 }
 
@@ -65,4 +67,11 @@ func (o *Observability) dropped(reason string, n int) {
 func (o *Observability) stalled(stalled bool) {
 	o.events.stalled.Store(stalled)
 	o.lifecycle.stalled(stalled)
+}
+
+func (o *Observability) received(batch []*esl.Event) {
+	o.events.count(batch)
+	for _, ev := range batch {
+		o.live.calls.follow(ev)
+	}
 }

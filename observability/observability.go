@@ -31,6 +31,7 @@ type Observability struct {
 	lifecycle   *lifecycle
 	checks      *checks
 	facts       facts
+	live        *live
 	requests    *requestMetrics
 
 	mux    *http.ServeMux
@@ -63,6 +64,7 @@ func New(cfg Config) (*Observability, error) {
 	if err := o.instrument(meter); err != nil {
 		return nil, errors.Join(err, o.telemetry.shutdown(ctx))
 	}
+	o.live = newLive(o)
 	o.mux = http.NewServeMux()
 	o.routes()
 	o.server = o.newServer()
@@ -129,6 +131,7 @@ func (o *Observability) Shutdown(ctx context.Context) error {
 	o.stopOnce.Do(func() {
 		o.SetShuttingDown()
 		o.checks.shutdown()
+		o.live.shutdown() // ends the streams, which the HTTP server would wait for
 		o.stopErr = errors.Join(o.server.Shutdown(ctx), o.telemetry.shutdown(ctx))
 	})
 	return o.stopErr

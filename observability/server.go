@@ -52,6 +52,8 @@ func (o *Observability) routes() {
 		o.Handle("GET "+path, ready)
 	}
 	o.HandleFunc("GET /info", o.serveInfo)
+	o.HandleFunc("GET /{$}", o.servePage)
+	o.HandleFunc("GET /live", o.serveLive)
 	o.Handle("GET /metrics", promhttp.HandlerFor(o.telemetry.registry, promhttp.HandlerOpts{
 		ErrorLog:            slog.NewLogLogger(o.log.Handler(), slog.LevelWarn),
 		ErrorHandling:       promhttp.ContinueOnError,
@@ -95,6 +97,7 @@ func (o *Observability) Handler() http.Handler { return o.requests.around(o.mux,
 // Serve answers HTTP requests on l until Shutdown, then returns nil. Any other end
 // is an error. It closes l.
 func (o *Observability) Serve(l net.Listener) error {
+	o.live.start()
 	err := o.server.Serve(l)
 	if errors.Is(err, http.ErrServerClosed) {
 		return nil
