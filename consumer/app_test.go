@@ -98,6 +98,7 @@ func TestFilters(t *testing.T) {
 		{"where", []consumer.Option{consumer.Where("call-direction", "inbound")}, []string{"x:1", "x:2"}},
 		{"where is exact", []consumer.Option{consumer.Where("Call-Direction", "in")}, nil},
 		{"where absent is not empty", []consumer.Option{consumer.Where("Nothing", "")}, nil},
+		{"one of", []consumer.Option{consumer.OneOf("Caller-Destination-Number", "1001", "2000")}, []string{"x:2", "x:3"}},
 		{"match", []consumer.Option{consumer.Match("Caller-Destination-Number", `^1[0-9]{3}$`)}, []string{"x:1", "x:3"}},
 		{"match somewhere", []consumer.Option{consumer.Match("Caller-Destination-Number", `00`)}, []string{"x:1", "x:2", "x:3"}},
 		{"has", []consumer.Option{consumer.Has("caller-destination-number")}, []string{"x:1", "x:2", "x:3"}},

@@ -3,6 +3,7 @@ package consumer
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"time"
 
 	"github.com/genesis-esl/genesis/esl"
@@ -18,6 +19,15 @@ func Where(header, value string) Option {
 	return filter(func(ev *esl.Event) bool {
 		got, ok := ev.Lookup(header)
 		return ok && got == value
+	})
+}
+
+// OneOf passes events whose header has one of the values.
+func OneOf(header string, values ...string) Option {
+	values = slices.Clone(values)
+	return filter(func(ev *esl.Event) bool {
+		got, ok := ev.Lookup(header)
+		return ok && slices.Contains(values, got)
 	})
 }
 

@@ -1,0 +1,298 @@
+package program
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/genesis-esl/genesis/consumer"
+	"github.com/genesis-esl/genesis/esl"
+)
+
+// Consumer runs an executable as an event-consuming app: one process that reads
+// events from its stdin and writes commands to its stdout. When the process ends
+// it is started again, with backoff; events wait meanwhile.
+//
+// Set the fields, call Register with the app that has the connection, then Run.
+type Consumer struct {
+	// Path is the executable; Args are its arguments.
+	Path string
+	Args []string
+	// Dir is the working directory; empty for our own.
+	Dir string
+	// Env names variables to pass on besides the usual ones (NAME), or sets them
+	// (NAME=VALUE).
+	Env []string
+	// Version is what the program finds in GENESIS_VERSION.
+	Version string
+
+	// Events names what the program gets: event names and subclasses. Empty for
+	// all, until the program itself says what it wants.
+	Events []string
+	// Filters, as HEADER=VALUE, let through only events that have one of the
+	// values given for a header, for every header given.
+	Filters []string
+
+	// Stop says how the program is made to end.
+	Stop Stop
+	// Backoff bounds the wait before a program that ended is started again: it
+	// grows from 100 ms to this. Default 10 s.
+	Backoff time.Duration
+	// CommandTimeout bounds an api, command or subscribe. Default 30 s.
+	CommandTimeout time.Duration
+
+	// OnRunning is told when a process has started (true) and ended (false); nil
+	// for nobody.
+	OnRunning func(bool)
+	// Logger gets what the program writes that is no command, and its stderr.
+	// slog.Default() when nil.
+	Logger *slog.Logger
+
+	feed      *feed
+	client    atomic.Pointer[esl.Client]
+	connected chan struct{}
+	connect   sync.Once
+	wanted    atomic.Pointer[map[string]bool] // nil for all
+	restarts  chan chan struct{}
+	jobs      chan struct{}
+	running   atomic.Bool
+	commands  sync.WaitGroup // bgapi commands under way
+	following bool           // consumer.ResyncEvent is on
+
+	later   sync.Mutex
+	pending []string // to subscribe to once connected
+}
+
+// maxJobs bounds the bgapi commands of a program that are under way.
+const maxJobs = 1000
+
+// Register has the app feed the program. It returns an error for a filter that is
+// none. Call it once, before Run and before the app is served.
+func (c *Consumer) Register(app *consumer.App) error {
+	filters, err := parseFilters(c.Filters)
+	if err != nil {
+		return err
+	}
+	c.feed = newFeed()
+	c.connected = make(chan struct{})
+	c.restarts = make(chan chan struct{})
+	c.jobs = make(chan struct{}, maxJobs)
+	if len(c.Events) > 0 && !slices.Contains(c.Events, "*") && !slices.Contains(c.Events, "ALL") {
+		c.want(c.Events)
+	}
+	c.following = slices.Contains(c.Events, consumer.ResyncEvent)
+	app.OnUp(c.up)
+	handle := func(name string, opts ...consumer.Option) {
+		app.Handle(name, consumer.HandlerFunc(c.handle), append(opts, filters...)...)
+	}
+	if c.wanted.Load() == nil {
+		handle("*")
+		return nil
+	}
+	// What is given here is subscribed to from the start; what the program adds
+	// later comes by the handler for all.
+	for _, name := range c.Events {
+		app.HandleFunc(name, func(context.Context, *esl.Event) error { return nil })
+	}
+	handle("*", consumer.Passive())
+	return nil
+}
+
+// up learns the connection, and subscribes to what the program asked for before.
+func (c *Consumer) up(ctx context.Context, _ esl.Up) {
+	client := consumer.ClientFrom(ctx)
+	c.later.Lock()
+	pending := c.pending
+	c.pending = nil
+	c.client.Store(client)
+	c.later.Unlock()
+	if len(pending) > 0 {
+		if err := client.Subscribe(ctx, pending...); err != nil {
+			c.logger().WarnContext(ctx, "subscribing for the program failed", "events", pending, "error", err)
+		}
+	}
+	c.connect.Do(func() { close(c.connected) })
+}
+
+// parseFilters turns HEADER=VALUE filters into options.
+func parseFilters(filters []string) ([]consumer.Option, error) {
+	values := map[string][]string{}
+	var order []string
+	for _, f := range filters {
+		header, value, ok := strings.Cut(f, "=")
+		if !ok || header == "" {
+			return nil, fmt.Errorf("program: filter %q: HEADER=VALUE is allowed", f)
+		}
+		key := strings.ToLower(header)
+		if values[key] == nil {
+			order = append(order, key)
+		}
+		values[key] = append(values[key], value)
+	}
+	var opts []consumer.Option
+	for _, header := range order {
+		opts = append(opts, consumer.OneOf(header, values[header]...))
+	}
+	return opts, nil
+}
+
+// want replaces the set of events that the program gets; with add it grows.
+func (c *Consumer) want(names []string) {
+	set := map[string]bool{}
+	if old := c.wanted.Load(); old != nil {
+		for name := range *old {
+			set[name] = true
+		}
+	}
+	for _, name := range names {
+		set[name] = true
+	}
+	c.wanted.Store(&set)
+}
+
+// takes reports whether the program wants an event.
+func (c *Consumer) takes(ev *esl.Event) bool {
+	wanted := c.wanted.Load()
+	if wanted == nil || (*wanted)[ev.Name()] {
+		return true
+	}
+	return ev.Name() == "CUSTOM" && (*wanted)[ev.Subclass()]
+}
+
+// lines keeps memory for encoding events.
+var lines = sync.Pool{New: func() any { return new([]byte) }}
+
+// handle hands an event to the program. It waits while the program does not read.
+func (c *Consumer) handle(ctx context.Context, ev *esl.Event) error {
+	if !c.takes(ev) {
+		return nil
+	}
+	line := lines.Get().(*[]byte)
+	defer lines.Put(line)
+	*line = append(ev.AppendJSON((*line)[:0]), '\n')
+	return c.feed.addEvent(ctx, *line)
+}
+
+// Running reports whether a process of the program is running.
+func (c *Consumer) Running() bool { return c.running.Load() }
+
+// Run keeps the program running while serve runs, which serves the app. When
+// serve returns, the program gets the events that are left, then is made to end
+// as Stop says. Run returns what serve did.
+func (c *Consumer) Run(ctx context.Context, serve func(context.Context) error) error {
+	if c.feed == nil {
+		return errors.New("program: Run before Register")
+	}
+	done := make(chan struct{})
+	stop := make(chan struct{})
+	commands, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	go func() {
+		defer close(done)
+		c.supervise(commands, stop)
+	}()
+	err := serve(ctx)
+	close(stop)
+	c.feed.close()
+	<-done
+	cancel()
+	c.commands.Wait()
+	if left := c.feed.left(); left > 0 {
+		c.logger().WarnContext(ctx, "the program ended before it had read all events", "events", left)
+	}
+	return err
+}
+
+// Restart ends the process and starts the program anew, as when its file has
+// changed. Events that the old process has not read go to the new one. It returns
+// when the new process runs or has failed to start, or ctx has ended.
+func (c *Consumer) Restart(ctx context.Context) error {
+	restarted := make(chan struct{})
+	select {
+	case c.restarts <- restarted:
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	select {
+	case <-restarted:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+func (c *Consumer) logger() *slog.Logger {
+	if c.Logger != nil {
+		return c.Logger
+	}
+	return slog.Default()
+}
+
+func (c *Consumer) environment() []string {
+	return environment(c.Env, map[string]string{"GENESIS_MODE": "consumer", "GENESIS_VERSION": c.Version})
+}
+
+// supervise runs one process after the other until stop is closed and the last
+// one has ended.
+func (c *Consumer) supervise(ctx context.Context, stop <-chan struct{}) {
+	limit := orDefault(c.Backoff, 10*time.Second)
+	failures := 0
+	var restarted chan struct{}
+	for {
+		began := time.Now()
+		p, err := spawn(c.Path, c.Args, c.environment(), c.Dir)
+		if restarted != nil {
+			close(restarted)
+			restarted = nil
+		}
+		if err == nil {
+			c.setRunning(true)
+			restarted, err = c.attend(ctx, p, stop)
+			c.setRunning(false)
+		}
+		if restarted != nil {
+			failures = 0
+			continue
+		}
+		select {
+		case <-stop:
+			return
+		default:
+		}
+		if time.Since(began) > limit {
+			failures = 0
+		}
+		wait := min(100*time.Millisecond<<min(failures, 20), limit)
+		wait = wait/2 + rand.N(wait/2+1)
+		failures++
+		c.logger().Warn("the program ended and is started again", "program", c.Path, "error", err, "wait", wait)
+		timer := time.NewTimer(wait)
+		select {
+		case <-timer.C:
+		case restarted = <-c.restarts:
+		case <-stop:
+		}
+		timer.Stop()
+	}
+}
+
+func (c *Consumer) setRunning(on bool) {
+	c.running.Store(on)
+	if c.OnRunning != nil {
+		c.OnRunning(on)
+	}
+}
+
+func orDefault(d, otherwise time.Duration) time.Duration {
+	if d <= 0 {
+		return otherwise
+	}
+	return d
+}

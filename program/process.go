@@ -1,0 +1,148 @@
+package program
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"time"
+)
+
+// Stop says how a program is made to end: its stdin is closed, then INT, TERM and
+// KILL follow, each to its whole process group, each when the time before it is
+// over. Zero fields take the defaults; negative ones do not wait.
+type Stop struct {
+	// Close is how long the program may take to end by itself once its stdin is
+	// closed. Default 5 s.
+	Close time.Duration
+	// Interrupt is how long it may take after SIGINT. Default 2 s.
+	Interrupt time.Duration
+	// Terminate is how long it may take after SIGTERM. Default 2 s.
+	Terminate time.Duration
+}
+
+func (s Stop) withDefaults() Stop {
+	set := func(d *time.Duration, otherwise time.Duration) {
+		if *d == 0 {
+			*d = otherwise
+		}
+	}
+	set(&s.Close, 5*time.Second)
+	set(&s.Interrupt, 2*time.Second)
+	set(&s.Terminate, 2*time.Second)
+	return s
+}
+
+// process is a running program. It leads a process group of its own.
+type process struct {
+	cmd *exec.Cmd
+	// stdin is written to; unread is its other end, kept open so that what the
+	// program has not read when it ends can be read back.
+	stdin, unread  *os.File
+	stdout, stderr *os.File
+
+	done chan struct{} // closed when the program has ended
+	err  error         // why, once done is closed; nil for exit code 0
+}
+
+// spawn starts a program.
+func spawn(path string, args, env []string, dir string) (p *process, err error) {
+	p = &process{done: make(chan struct{})}
+	files := make([]*os.File, 0, 6)
+	defer func() {
+		if err != nil {
+			closeAll(files)
+		}
+	}()
+	pipe := func() (r, w *os.File) {
+		if err == nil {
+			if r, w, err = os.Pipe(); err == nil {
+				files = append(files, r, w)
+			}
+		}
+		return r, w
+	}
+	p.unread, p.stdin = pipe()
+	outR, outW := pipe()
+	errR, errW := pipe()
+	if err != nil {
+		return nil, fmt.Errorf("program: pipes: %w", err)
+	}
+	p.stdout, p.stderr = outR, errR
+	p.cmd = exec.Command(path, args...)
+	p.cmd.Env, p.cmd.Dir = env, dir
+	p.cmd.Stdin, p.cmd.Stdout, p.cmd.Stderr = p.unread, outW, errW
+	p.cmd.SysProcAttr = ownGroup()
+	if err = p.cmd.Start(); err != nil {
+		return nil, fmt.Errorf("program: %w", err)
+	}
+	closeAll([]*os.File{outW, errW})
+	go p.wait()
+	return p, nil
+}
+
+func closeAll(files []*os.File) {
+	for _, f := range files {
+		_ = f.Close()
+	}
+}
+
+// leftovers bounds how long output is still read once a program has ended, when
+// a process that it started keeps the pipe open.
+const leftovers = time.Second
+
+func (p *process) wait() {
+	p.err = p.cmd.Wait()
+	signalGroup(p.cmd.Process.Pid, kill) // what it left behind
+	end := time.Now().Add(leftovers)
+	_ = p.stdout.SetReadDeadline(end)
+	_ = p.stderr.SetReadDeadline(end)
+	_ = p.stdin.SetWriteDeadline(time.Unix(1, 0))
+	close(p.done)
+}
+
+// stop makes the program end, by force if need be, and returns when it has. An
+// end of ctx skips the polite steps.
+func (p *process) stop(ctx context.Context, s Stop) {
+	s = s.withDefaults()
+	_ = p.stdin.Close()
+	steps := []struct {
+		wait time.Duration
+		then signal
+	}{{s.Close, interrupt}, {s.Interrupt, terminate}, {s.Terminate, kill}}
+	for _, step := range steps {
+		if p.within(ctx, step.wait) {
+			return
+		}
+		signalGroup(p.cmd.Process.Pid, step.then)
+	}
+	<-p.done
+}
+
+func (p *process) within(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(max(d, 0))
+	defer timer.Stop()
+	select {
+	case <-p.done:
+		return true
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+	return false
+}
+
+// rest returns what the program has not read of its stdin, once it has ended and
+// nothing is written any more.
+func (p *process) rest() []byte {
+	_ = p.stdin.Close()
+	rest, _ := io.ReadAll(p.unread)
+	return rest
+}
+
+// release closes what is left open.
+func (p *process) release() {
+	closeAll([]*os.File{p.stdin, p.unread, p.stdout, p.stderr})
+}
+
+func (p *process) pid() int { return p.cmd.Process.Pid }
