@@ -39,10 +39,23 @@ func (c *Channel) RingReady(ctx context.Context) error {
 	return err
 }
 
-// Park keeps the call until ctx ends, the call does, or somebody takes it.
-func (c *Channel) Park(ctx context.Context) error {
-	_, err := c.run(ctx, opPark, "park", "")
-	return err
+// Park keeps the call as it is until ctx ends, whose cause it returns, or the call
+// does. A call in an outbound session is parked whenever no application runs; any
+// other is taken out of what it does (uuid_park).
+func (c *Channel) Park(ctx context.Context) (err error) {
+	ctx, done := c.begin(ctx, opPark)
+	defer func() { done(err) }()
+	if c.mode == Remote {
+		if err := c.api(ctx, "uuid_park "+c.uuid); err != nil {
+			return err
+		}
+	}
+	select {
+	case <-c.ctx.Done():
+		return c.Err()
+	case <-ctx.Done():
+		return c.ended(ctx)
+	}
 }
 
 // Sleep lets the caller wait in silence, in milliseconds of FreeSWITCH's clock.

@@ -52,7 +52,6 @@ func (d Digits) withDefaults() Digits {
 
 func milliseconds(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }
 
-
 // PlayAndGetDigits plays a prompt and collects digits, which may interrupt it. It
 // returns them without the terminator. ErrNoDigits says that the caller has pressed
 // nothing valid within the tries.

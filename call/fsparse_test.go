@@ -19,7 +19,7 @@ type parsedGroup struct {
 	steps [][]parsedLeg
 }
 
-var errParse = errors.New("FreeSWITCH would say: Parse Error!")
+var errParse = errors.New("FreeSWITCH would say: parse error")
 
 const (
 	quotedComma   = 1

@@ -50,6 +50,12 @@ func needsEscape(s string, delim byte) bool {
 	return delim != 0 && strings.IndexByte(s, delim) >= 0
 }
 
+// unquoted tells whether a pass leaves s as it is: a single quote without a second
+// one stands for itself.
+func unquoted(s string) bool {
+	return s != "" && !strings.Contains(s, `\`) && strings.Count(s, "'") < 2 && s[0] != ' ' && s[len(s)-1] != ' '
+}
+
 // word writes s as one of several arguments that are separated by blanks.
 func word(s string) string {
 	if !strings.ContainsAny(s, `\' `) {

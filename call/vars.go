@@ -49,37 +49,56 @@ func (c *Channel) SetMany(ctx context.Context, vars Vars) (err error) {
 // setSome sets by api command where that is allowed, as it does not wait for the
 // application that runs, and by application elsewhere.
 func (c *Channel) setSome(ctx context.Context, names []string, vars Vars) error {
-	if c.mode.Full() && c.mode.Async() {
-		if len(names) == 1 && vars[names[0]] != "" {
-			if err := c.api(ctx, "uuid_setvar "+c.uuid+" "+names[0]+" "+word(vars[names[0]])); err != nil {
-				return err
-			}
-		} else if err := c.api(ctx, "uuid_setvar_multi "+c.uuid+" "+assignments(names, vars, ';')); err != nil {
+	full := c.mode.Full() && c.mode.Async()
+	delim := byte(';') // the one uuid_setvar_multi knows
+	if !full {
+		delim = freeDelimiter(vars)
+	}
+	var together []string
+	for _, name := range names {
+		pair := name + "=" + vars[name]
+		if strings.IndexByte(pair, delim) < 0 && unquoted(pair) && len(names) > 1 {
+			together = append(together, pair)
+			continue
+		}
+		if err := c.setOne(ctx, full, name, vars[name]); err != nil {
 			return err
 		}
+	}
+	if len(together) > 0 {
+		if err := c.setTogether(ctx, full, strings.Join(together, string(delim)), delim); err != nil {
+			return err
+		}
+	}
+	if full {
 		c.remember(names, vars)
-		return nil
 	}
-	if len(names) == 1 {
-		// set splits at the first = and cleans nothing.
-		_, err := c.execute(ctx, "set", names[0]+"="+vars[names[0]])
+	return nil
+}
+
+func (c *Channel) setOne(ctx context.Context, full bool, name, value string) error {
+	switch {
+	case !full: // splits at the first = and cleans nothing
+		_, err := c.execute(ctx, "set", name+"="+value)
 		return err
+	case value == "":
+		return c.api(ctx, "uuid_setvar "+c.uuid+" "+name)
+	case unquoted(value): // what is left of the line, spaces and all
+		return c.api(ctx, "uuid_setvar "+c.uuid+" "+name+" "+value)
+	default:
+		return c.api(ctx, "uuid_setvar "+c.uuid+" "+name+" "+escape(value, 0))
 	}
-	delim := freeDelimiter(vars)
-	_, err := c.execute(ctx, "multiset", "^^"+string(delim)+assignments(names, vars, delim))
+}
+
+func (c *Channel) setTogether(ctx context.Context, full bool, pairs string, delim byte) error {
+	if full {
+		return c.api(ctx, "uuid_setvar_multi "+c.uuid+" "+pairs)
+	}
+	_, err := c.execute(ctx, "multiset", "^^"+string(delim)+pairs)
 	return err
 }
 
-// assignments writes a=b;c=d for a pass that splits at delim.
-func assignments(names []string, vars Vars, delim byte) string {
-	pairs := make([]string, len(names))
-	for i, name := range names {
-		pairs[i] = escape(name+"="+vars[name], delim)
-	}
-	return strings.Join(pairs, string(delim))
-}
-
-// freeDelimiter picks a character that no value holds, else one that is escaped.
+// freeDelimiter picks a character that no value holds, if there is one.
 func freeDelimiter(vars Vars) byte {
 	for _, d := range []byte(";!~#|") {
 		free := true

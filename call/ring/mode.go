@@ -67,7 +67,7 @@ func (r *race) order(ctx context.Context) []int {
 	case RoundRobin:
 		turn, err := r.balancer.Turn(ctx, r.turnOf(r.destinations))
 		if err != nil {
-			r.complain(err)
+			r.fail(err)
 		}
 		first := int(turn % uint64(len(order)))
 		order = append(order[first:], order[:first]...)

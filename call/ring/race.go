@@ -3,6 +3,7 @@ package ring
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"slices"
 	"sync"
 	"time"
@@ -19,8 +20,8 @@ const patience = 5 * time.Second
 // race is one Ring. Its fields are used by the goroutine of run alone; attempts speak to it by outcomes.
 type race struct {
 	options
-	balancer     Balancer
-	complain     func(error)
+	balancer     Balancer // nil once it has failed
+	log          *slog.Logger
 	with         Originator
 	destinations []Destination
 	mode         Mode
@@ -42,8 +43,7 @@ type outcome struct {
 func newRace(r *Ringer, with Originator, destinations []Destination, mode Mode, o options) *race {
 	return &race{
 		options: o, balancer: r.balancer, with: with, destinations: slices.Clone(destinations), mode: mode,
-		complain: func(err error) { r.log.Warn("balancer failed; calling without it", "error", err) },
-		running:  make(map[*attempt]struct{}), outcomes: make(chan outcome), begun: time.Now(),
+		log: r.log, running: make(map[*attempt]struct{}), outcomes: make(chan outcome), begun: time.Now(),
 	}
 }
 
@@ -71,7 +71,11 @@ func (r *race) run(ctx context.Context) (*Answer, error) {
 			}
 		case <-alarm.C:
 		case <-ctx.Done():
-			r.finish(ctx.Err())
+			cause := call.OriginatorCancel
+			if errors.Is(context.Cause(ctx), errTimeout) {
+				cause = call.NoAnswer
+			}
+			r.finish(cause)
 			return nil, r.stopped(ctx)
 		}
 	}
@@ -106,14 +110,23 @@ func (r *race) pick(ctx context.Context) *attempt {
 	for i, c := range candidates {
 		ids[i] = r.destinations[c].id()
 	}
-	taken, err := r.balancer.Take(ctx, rule, ids)
-	if err != nil {
-		r.complain(err)
-		taken = Taken{End: func() {}}
+	taken := Taken{End: func() {}}
+	if r.balancer != nil {
+		var err error
+		if taken, err = r.balancer.Take(ctx, rule, ids); err != nil {
+			r.fail(err)
+			taken = Taken{End: func() {}}
+		}
 	}
 	index := candidates[taken.Index]
 	r.pending = slices.Delete(slices.Clone(r.pending), taken.Index, taken.Index+1)
 	return newAttempt(ctx, r, index, taken.End)
+}
+
+// fail goes on without the balancer, so that a call waits for a dead one only once.
+func (r *race) fail(err error) {
+	r.log.Warn("balancer failed; calling without it", "error", err)
+	r.balancer = nil
 }
 
 // take decides about an outcome: the first who has answered, and is still there, wins.
@@ -124,15 +137,19 @@ func (r *race) take(o outcome) *Answer {
 	}
 	if o.err != nil {
 		a.release()
-		r.missed = append(r.missed, Attempt{Destination: a.destination, Index: a.index, Err: o.err})
+		r.miss(a, o.err)
 		return nil
 	}
 	context.AfterFunc(o.channel.Context(), a.release) // counted until the hangup
 	return &Answer{Channel: o.channel, Destination: a.destination, Index: a.index, Missed: r.missed}
 }
 
+func (r *race) miss(a *attempt, err error) {
+	r.missed = append(r.missed, Attempt{Destination: a.destination, Index: a.index, Err: err})
+}
+
 // finish ends those who still ring, and waits until they do not.
-func (r *race) finish(cause error) {
+func (r *race) finish(cause call.Cause) {
 	for a := range r.running {
 		a.cancel(cause)
 	}
@@ -142,6 +159,7 @@ func (r *race) finish(cause error) {
 			r.endings.Go(func() { hangUp(o.channel, cause) })
 		}
 		o.attempt.release()
+		r.miss(o.attempt, cause)
 	}
 	clear(r.running)
 	r.endings.Wait()
@@ -152,8 +170,5 @@ func (r *race) stopped(ctx context.Context) error {
 	if cause := context.Cause(ctx); !errors.Is(cause, errTimeout) {
 		return cause
 	}
-	for a := range r.running {
-		r.missed = append(r.missed, Attempt{Destination: a.destination, Index: a.index, Err: call.NoAnswer})
-	}
-	return &NoAnswerError{Attempts: r.missed}
+	return &NoAnswerError{TimedOut: true, Attempts: r.missed}
 }

@@ -72,6 +72,8 @@ var (
 // NoAnswerError says that nobody took the call, and why. errors.Is finds ErrNoAnswer in it, and the causes of the
 // attempts: errors.Is(err, call.UserBusy) tells that somebody was busy.
 type NoAnswerError struct {
+	// TimedOut says that the time of the Timeout option was over.
+	TimedOut bool
 	// Attempts are all who were called, in the order of their failing.
 	Attempts []Attempt
 }

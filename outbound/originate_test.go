@@ -1,0 +1,141 @@
+package outbound_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/genesis-esl/genesis/call"
+)
+
+func TestOriginate(t *testing.T) {
+	overBoth(t, func(t *testing.T, ctx context.Context, s *subject) {
+		ch, err := s.orig.Originate(ctx, call.Originate{
+			To: call.To(call.User("1000", "")), CallerName: "Bob, the builder", CallerNumber: "+49301", Vars: call.Vars{"purpose": "a b"},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !ch.Answered() {
+			t.Errorf("answer state %q", ch.AnswerState())
+		}
+		if v, err := ch.GetVariable(ctx, "purpose"); err != nil || v != "a b" {
+			t.Errorf("variable %q, %v", v, err)
+		}
+		if v, err := ch.GetVariable(ctx, "origination_caller_id_name"); err != nil || v != "Bob, the builder" {
+			t.Errorf("caller name %q, %v", v, err)
+		}
+		if _, err := ch.Playback(ctx, "tone_stream://%(100,0,440)"); err != nil {
+			t.Errorf("playing to the new call: %v", err)
+		}
+		if err := ch.Hangup(ctx, call.CallRejected); err != nil || !errors.Is(ch.Err(), call.CallRejected) {
+			t.Errorf("hanging up: %v, %v", err, ch.Err())
+		}
+	})
+}
+
+func TestOriginateFails(t *testing.T) {
+	overBoth(t, func(t *testing.T, ctx context.Context, s *subject) {
+		for _, tt := range []struct {
+			name string
+			o    call.Originate
+			want error
+		}{
+			{"busy", call.Originate{To: call.To(call.User("busy", ""))}, call.UserBusy},
+			{"error endpoint", call.Originate{To: call.To(call.Endpoint("error/SUBSCRIBER_ABSENT"))}, call.SubscriberAbsent},
+			{"raw", call.Originate{To: call.RawDial("error/NO_ROUTE_DESTINATION|error/USER_BUSY")}, call.UserBusy},
+			{"no answer", call.Originate{To: call.To(call.User("never", "")), Timeout: time.Second}, call.NoAnswer},
+			{"injection", call.Originate{To: call.To(call.User("1,user/2", ""))}, call.ErrUnencodable},
+		} {
+			ch, err := s.orig.Originate(ctx, tt.o)
+			if !errors.Is(err, tt.want) || ch != nil {
+				t.Errorf("%s: got %v, want %v", tt.name, err, tt.want)
+			}
+		}
+	})
+}
+
+// TestOriginateCancelled leaves nothing behind.
+func TestOriginateCancelled(t *testing.T) {
+	overBoth(t, func(t *testing.T, ctx context.Context, s *subject) {
+		for name, to := range map[string]call.Dial{
+			"one":     call.To(call.User("never", "")),
+			"several": call.To(call.User("never", ""), call.User("never2", "")),
+		} {
+			before := s.channels()
+			stopped, cancel := context.WithCancel(ctx)
+			go func() {
+				s.untilChannels(func(n int) bool { return n > before })
+				cancel()
+			}()
+			if _, err := s.orig.Originate(stopped, call.Originate{To: to}); !errors.Is(err, context.Canceled) {
+				t.Errorf("%s: %v", name, err)
+			}
+			cancel()
+			s.untilChannels(func(n int) bool { return n <= before })
+		}
+	})
+}
+
+// channels counts the channels there are.
+func (s *subject) channels() int {
+	n := 0
+	for line := range strings.Lines(s.api("show channels")) {
+		if strings.Count(line, ",") > 3 && !strings.HasPrefix(line, "uuid,") {
+			n++
+		}
+	}
+	return n
+}
+
+func (s *subject) untilChannels(done func(int) bool) {
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for range 2000 {
+		if done(s.channels()) {
+			return
+		}
+		<-tick.C
+	}
+	s.t.Error("the number of channels never became right")
+}
+
+// TestBridge connects two calls that both exist.
+func TestBridge(t *testing.T) {
+	overBoth(t, func(t *testing.T, ctx context.Context, s *subject) {
+		if err := s.ch.Answer(ctx); err != nil {
+			t.Fatal(err)
+		}
+		a, err := s.orig.Originate(ctx, call.Originate{To: call.To(call.User("1000", ""))})
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := s.orig.Originate(ctx, call.Originate{To: call.To(call.User("1001", ""))})
+		if err != nil {
+			t.Fatal(err)
+		}
+		talked := make(chan struct{})
+		go func() {
+			defer close(talked)
+			if _, err := a.Wait(ctx, "CHANNEL_BRIDGE"); err == nil {
+				s.api("uuid_kill " + b.UUID() + " NORMAL_UNSPECIFIED")
+			}
+		}()
+		got, err := a.Bridge(ctx, b)
+		if err != nil && !isHangup(err) {
+			t.Errorf("bridge: %v", err)
+		}
+		if got.Peer != b.UUID() || !got.Answered {
+			t.Errorf("bridged %+v", got)
+		}
+		<-talked
+		if err := a.Connect(ctx, b); !isHangup(err) {
+			t.Errorf("connecting with a dead call: %v", err)
+		}
+		if err := a.Connect(ctx, a); err == nil {
+			t.Error("connected with itself")
+		}
+	})
+}
