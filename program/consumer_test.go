@@ -200,7 +200,7 @@ func TestEnvironment(t *testing.T) {
 	t.Setenv("LC_ALL", "C.UTF-8")
 	t.Setenv("ALSO", "passed")
 	p := actor(t, "environment")
-	p.Env = []string{"ALSO", "SET=here=now"}
+	p.Env = append(p.Env, "ALSO", "SET=here=now")
 	var n notes
 	p.Logger = n.logger()
 	host(t, p, func(context.Context, esl.Handler) error {

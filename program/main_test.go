@@ -44,6 +44,7 @@ func actor(t *testing.T, name string, args ...string) *program.Consumer {
 	return &program.Consumer{
 		Path: self, Args: append([]string{"act", name}, args...), Backoff: 200 * time.Millisecond,
 		Logger: slog.New(slog.DiscardHandler), Version: "test",
+		Env: []string{"GORACE=atexit_sleep_ms=0"}, // the race detector sleeps before it exits
 	}
 }
 
