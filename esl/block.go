@@ -2,7 +2,6 @@ package esl
 
 import (
 	"bytes"
-	"encoding/binary"
 	"strings"
 	"sync"
 	"unsafe"
@@ -22,20 +21,23 @@ const (
 //
 // buf holds the wire text and, behind it in the same allocation, room for the
 // index: one tag byte for every header, then one little-endian offset of where
-// its name starts. The index is made at the first look-up, on whichever
-// goroutine asks, so an event that nobody looks into costs one copy. A look-up
+// its name starts. The index grows as far as a look-up has to look and no
+// further, on whichever goroutine asks, so that an event nobody looks into costs
+// one copy, and one whose first headers are read costs little more. A look-up
 // scans the tags, which the processor does 32 at a time, and compares names only
 // where the tag agrees.
 //
 // Strings handed out share memory with buf unless they had to be decoded. That
-// is safe because the text part of buf is never written after newBlock.
+// is safe because the text part of buf is never written after init, and of the
+// index only what lies beyond the published progress.
 type block struct {
-	buf  []byte
-	size uint32 // bytes of text at the start of buf
-	n    uint32 // headers: an upper bound until once is done, exact afterwards
-	end  uint32 // where the header part of the text ends, known once indexed
-	once sync.Once
-	kind dialect
+	buf   []byte
+	known progress // how far the index goes
+	size  uint32   // bytes of text at the start of buf
+	bound uint32   // headers that the index has room for
+	end   uint32   // where the body starts, or the header part ends; known once the index is complete
+	kind  dialect
+	grow  sync.Mutex // held to extend the index
 }
 
 // wideText is the size of text from which offsets no longer fit 16 bits.
@@ -60,7 +62,7 @@ func (b *block) init(text []byte, kind dialect) {
 	}
 	b.kind = kind
 	b.size = uint32(len(text))
-	b.n = uint32(bound)
+	b.bound = uint32(bound)
 	room := bound * (1 + b.offsetSize())
 	b.buf = append(make([]byte, 0, len(text)+room), text...)
 	b.buf = b.buf[:len(text)+room]
@@ -93,52 +95,29 @@ func (b *block) string(from, to int) string {
 	return unsafe.String(&b.buf[from], to-from)
 }
 
-// index makes the index if nobody has, and returns the tags.
-func (b *block) index() []byte {
-	b.once.Do(b.makeIndex)
-	return b.buf[b.size : b.size+b.n]
-}
-
-func (b *block) makeIndex() {
-	w := indexWriter{block: b, bound: int(b.n)}
-	switch b.kind {
-	case jsonObject:
-		w.json()
-	case xmlElements:
-		w.xml()
-	default:
-		w.lines()
-	}
-	w.close()
-}
-
-// offset returns where the name of header i starts.
-func (b *block) offset(i int) int {
-	if i >= int(b.n) {
-		return int(b.end)
-	}
-	if b.size > wideText {
-		return int(binary.LittleEndian.Uint32(b.buf[int(b.size)+int(b.n)+4*i:]))
-	}
-	return int(binary.LittleEndian.Uint16(b.buf[int(b.size)+int(b.n)+2*i:]))
-}
-
 // find returns the first header called name at or behind from, or -1.
 func (b *block) find(name string, from int) int {
-	tags := b.index()
 	tag := tagOf(name)
-	for from < len(tags) {
-		i := bytes.IndexByte(tags[from:], tag)
-		if i < 0 {
+	for {
+		count, complete := b.known.load()
+		tags := b.buf[b.size : int(b.size)+count]
+		for from < count {
+			i := bytes.IndexByte(tags[from:], tag)
+			if i < 0 {
+				from = count
+				break
+			}
+			from += i
+			if b.named(b.offset(from), name) {
+				return from
+			}
+			from++
+		}
+		if complete {
 			return -1
 		}
-		from += i
-		if b.named(b.offset(from), name) {
-			return from
-		}
-		from++
+		b.extend(int(tag))
 	}
-	return -1
 }
 
 // named reports whether the header at offset off is called name.

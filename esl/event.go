@@ -106,7 +106,7 @@ func (e *Event) Values(name string) []string { return e.values(name) }
 func (e *Event) Variable(name string) string { return e.Get("variable_" + name) }
 
 // Len returns the number of headers.
-func (e *Event) Len() int { return len(e.index()) }
+func (e *Event) Len() int { return e.index() }
 
 // Headers yields the headers in the order of the wire, values decoded.
 func (e *Event) Headers() iter.Seq2[string, string] { return e.headers }

@@ -3,57 +3,165 @@ package esl
 import (
 	"bytes"
 	"encoding/binary"
+	"sync/atomic"
 )
 
-// indexWriter fills the index behind a block's text. Tags go to their final
-// place; offsets go behind the room for bound tags and move up when the number
-// of headers is known.
-type indexWriter struct {
-	*block
-	bound int
-	count int
+// progress says how much of a block is indexed. It is published after the tags and
+// offsets that it speaks of have been written, so that look-ups need no lock.
+type progress struct{ state atomic.Uint64 }
+
+const indexComplete = 1 << 63
+
+// load returns how many headers are indexed, and whether these are all.
+func (p *progress) load() (count int, complete bool) {
+	state := p.state.Load()
+	return int(state &^ indexComplete >> 32), state&indexComplete != 0
 }
 
-func (w *indexWriter) add(off int, tag byte) {
-	if w.count >= w.bound {
+// at returns how many headers are indexed and where in the text the next one is.
+func (p *progress) at() (count, at int) {
+	state := p.state.Load()
+	return int(state &^ indexComplete >> 32), int(uint32(state))
+}
+
+func (p *progress) store(count, at int, complete bool) {
+	state := uint64(count)<<32 | uint64(uint32(at))
+	if complete {
+		state |= indexComplete
+	}
+	p.state.Store(state)
+}
+
+// index completes the index and returns the number of headers.
+func (b *block) index() int {
+	count, complete := b.known.load()
+	if !complete {
+		b.extend(noTag)
+		count, _ = b.known.load()
+	}
+	return count
+}
+
+// noTag is what no header has: the whole block is indexed in looking for it.
+const noTag = -1
+
+// extend indexes up to the next header with a tag, or to the end.
+func (b *block) extend(tag int) {
+	b.grow.Lock()
+	defer b.grow.Unlock()
+	w := indexWriter{block: b, until: tag}
+	w.count, w.at = b.known.at()
+	if _, w.done = b.known.load(); w.done {
 		return
 	}
+	switch b.kind {
+	case jsonObject:
+		w.json()
+	case xmlElements:
+		w.xml()
+	case plainRaw:
+		w.rawLines()
+	default:
+		w.lines()
+	}
+	b.known.store(w.count, w.at, w.done)
+}
+
+// offset returns where the name of header i starts; behind the last one that is
+// indexed, where the next one would.
+func (b *block) offset(i int) int {
+	count, at := b.known.at()
+	if i >= count {
+		return at
+	}
+	offsets := b.buf[b.size+b.bound:]
+	if b.size > wideText {
+		return int(binary.LittleEndian.Uint32(offsets[4*i:]))
+	}
+	return int(binary.LittleEndian.Uint16(offsets[2*i:]))
+}
+
+// indexWriter extends the index of a block. It goes on at at until it has added a
+// header with the tag until, or there are no more (done).
+type indexWriter struct {
+	*block
+	until int
+	count int
+	at    int
+	done  bool
+}
+
+// add appends a header to the index, and reports whether that is enough.
+func (w *indexWriter) add(off int, tag byte) (enough bool) {
+	if w.count >= int(w.bound) {
+		return false // cannot be: see block.init
+	}
 	w.buf[int(w.size)+w.count] = tag
-	offsets := w.buf[int(w.size)+w.bound:]
+	offsets := w.buf[w.size+w.bound:]
 	if w.size > wideText {
 		binary.LittleEndian.PutUint32(offsets[4*w.count:], uint32(off))
 	} else {
 		binary.LittleEndian.PutUint16(offsets[2*w.count:], uint16(off))
 	}
 	w.count++
+	return int(tag) == w.until
 }
 
-func (w *indexWriter) close() {
-	offsets := w.buf[int(w.size)+w.bound:]
-	copy(w.buf[int(w.size)+w.count:], offsets[:w.count*w.offsetSize()])
-	w.n = uint32(w.count)
+// finish ends the index: no header stands at or behind at.
+func (w *indexWriter) finish(at int) {
+	w.at, w.done = at, true
+	w.end = uint32(min(at, int(w.size)))
 }
 
 // lines indexes "Name: value" lines up to the empty line that closes them.
 func (w *indexWriter) lines() {
 	text := w.text()
-	off := 0
-	for off < len(text) {
-		if text[off] == '\n' || text[off] == '\r' && off+1 < len(text) && text[off+1] == '\n' {
-			break
+	for at := w.at; ; {
+		if endsLines(text, at) {
+			w.finish(at)
+			return
 		}
-		length := bytes.IndexByte(text[off:], '\n')
-		next := off + length + 1
+		length := bytes.IndexByte(text[at:], '\n')
 		if length < 0 {
-			next = len(text) + 1
+			length = len(text) - at
 		}
-		// Encoded values hold no line breaks; only raw ones can go on in a next line.
-		if w.kind == plainEncoded || bytes.IndexByte(text[off:next-1], ':') >= 0 {
-			w.add(off, tagAt(text, off))
+		off := at
+		at += length + 1
+		if w.add(off, tagAt(text, off)) {
+			w.at = at
+			return
 		}
-		off = next
 	}
-	w.end = uint32(min(off, len(text)+1))
+}
+
+// endsLines reports whether no header line starts at text[at].
+func endsLines(text []byte, at int) bool {
+	return at >= len(text) || text[at] == '\n' || text[at] == '\r' && at+1 < len(text) && text[at+1] == '\n'
+}
+
+// rawLines is lines for values that are not encoded, and so can go on in lines
+// that have no colon.
+func (w *indexWriter) rawLines() {
+	text := w.text()
+	off, at := -1, w.at
+	for !endsLines(text, at) {
+		line := text[at:]
+		if i := bytes.IndexByte(line, '\n'); i >= 0 {
+			line = line[:i]
+		}
+		if bytes.IndexByte(line, ':') >= 0 {
+			if off >= 0 && w.add(off, tagAt(text, off)) {
+				w.at = at
+				return
+			}
+			off = at
+		}
+		at += len(line) + 1
+	}
+	if off >= 0 {
+		w.add(off, tagAt(text, off))
+	}
+	w.finish(at)
 }
 
 // line returns where the name of header i ends and where its value lies. The name

@@ -15,35 +15,41 @@ const bodyKey = "_body"
 // object of strings and arrays of strings.
 func (w *indexWriter) json() {
 	text := w.text()
-	w.end = w.size // no body
-	at := bytes.IndexByte(text, '{') + 1
-	for at > 0 && at < len(text) {
-		at = skipSpace(text, at)
-		if at >= len(text) || text[at] != '"' {
-			return
+	if w.at == 0 {
+		w.end = w.size // no body, unless one is found
+		w.at = bytes.IndexByte(text, '{') + 1
+	}
+	for w.at > 0 && w.at < len(text) {
+		name := skipSpace(text, w.at) + 1
+		if name > len(text) || text[name-1] != '"' {
+			break
 		}
-		name := at + 1
 		end := stringEnd(text, name)
 		colon := skipSpace(text, end+1)
 		if end < 0 || colon >= len(text) || text[colon] != ':' {
-			return
+			break
 		}
 		value := skipSpace(text, colon+1)
 		next := skipValue(text, value)
 		if next < 0 {
-			return
+			break
 		}
+		enough := false
 		if string(text[name:end]) == bodyKey {
 			w.end = uint32(value)
 		} else {
-			w.add(name, tagOf(w.jsonName(name)))
+			enough = w.add(name, tagOf(w.jsonName(name)))
 		}
-		at = skipSpace(text, next)
-		if at >= len(text) || text[at] != ',' {
+		w.at = skipSpace(text, next)
+		if w.at >= len(text) || text[w.at] != ',' {
+			break
+		}
+		w.at++
+		if enough {
 			return
 		}
-		at++
 	}
+	w.done = true
 }
 
 func skipSpace(text []byte, at int) int {

@@ -13,43 +13,48 @@ import (
 // for an XML parser; taken line by line it is not.
 func (w *indexWriter) xml() {
 	text := w.text()
-	w.end = w.size
-	off := bytes.Index(text, []byte("<headers>"))
-	if off < 0 {
-		return
+	if w.at == 0 {
+		w.at = bytes.Index(text, []byte("<headers>"))
 	}
-	for {
-		i := bytes.IndexByte(text[off:], '\n')
+	for w.at >= 0 {
+		i := bytes.IndexByte(text[w.at:], '\n')
 		if i < 0 {
-			return
+			break
 		}
-		off = skipSpace(text, off+i+1)
-		if bytes.HasPrefix(text[off:], []byte("</headers>")) {
-			w.end = uint32(off)
-			return
-		}
+		off := skipSpace(text, w.at+i+1)
 		if off >= len(text) {
+			break
+		}
+		if bytes.HasPrefix(text[off:], []byte("</headers>")) {
+			w.finish(off)
 			return
 		}
+		w.at = off
 		if text[off] == '<' {
-			name, _, _ := xmlElement(lineAt(text, off))
-			w.add(off+1, tagOf(name))
+			name, _, _ := xmlElement(w.lineAt(off))
+			if w.add(off+1, tagOf(name)) {
+				return
+			}
 		}
 	}
+	w.finish(len(text))
 }
 
 // lineAt returns the line of text that starts at off, without its line break.
-func lineAt(text []byte, off int) string {
-	line := text[off:]
-	if i := bytes.IndexByte(line, '\n'); i >= 0 {
+func (b *block) lineAt(off int) string {
+	line := b.string(off, int(b.size))
+	if i := strings.IndexByte(line, '\n'); i >= 0 {
 		line = line[:i]
 	}
-	return strings.TrimRight(string(line), " \r\t")
+	return strings.TrimRight(line, " \r\t")
 }
 
 // xmlElement takes <NAME>VALUE</NAME> apart. The name is the one that stands at
 // both ends, as a name can hold brackets itself.
 func xmlElement(line string) (name string, from, to int) {
+	if end := strings.IndexByte(line, '>'); end > 0 && closes(line, line[1:end], end+1) {
+		return line[1:end], end + 1, len(line) - len("</>") - (end - 1)
+	}
 	if empty, ok := strings.CutSuffix(line, "/>"); ok && !strings.Contains(line, "</") {
 		return strings.TrimPrefix(empty, "<"), len(line), len(line)
 	}
@@ -75,10 +80,20 @@ func xmlElement(line string) (name string, from, to int) {
 	return line[min(1, end):end], end + 1, max(end+1, end+value)
 }
 
+// closes reports whether line ends with the closing tag of name, at or behind from.
+func closes(line, name string, from int) bool {
+	rest, ok := strings.CutSuffix(line[from:], ">")
+	if !ok {
+		return false
+	}
+	rest, ok = strings.CutSuffix(rest, name)
+	return ok && strings.HasSuffix(rest, "</")
+}
+
 // xmlLine returns the name of header i and where in the text its value lies.
 func (b *block) xmlLine(i int) (name string, from, to int) {
 	off := b.offset(i) - 1
-	name, from, to = xmlElement(lineAt(b.text(), off))
+	name, from, to = xmlElement(b.lineAt(off))
 	return name, off + from, off + to
 }
 
