@@ -51,9 +51,11 @@ func TestCheckThreshold(t *testing.T) {
 		obs, logs := inProcess(t, observability.Outbound)
 		obs.SetListening(true)
 		var down atomic.Bool
+		first := make(chan struct{})
 		err := obs.AddCheck(observability.Check{
 			Name: "database", Critical: true, Interval: 10 * time.Second, Threshold: 3,
 			Run: func(context.Context) error {
+				<-first
 				if down.Load() {
 					return errors.New("dial db://admin:hunter2@db: refused")
 				}
@@ -66,6 +68,7 @@ func TestCheckThreshold(t *testing.T) {
 		if obs.Ready() {
 			t.Error("ready before the first run of a critical check")
 		}
+		close(first)
 		synctest.Wait()
 		if !obs.Ready() {
 			t.Error("not ready after the first success")

@@ -3,6 +3,7 @@ package observability
 import (
 	"context"
 	"errors"
+	"sync"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
@@ -20,6 +21,7 @@ type commandMetrics struct {
 	// Attribute sets are made once: the words are a closed set.
 	adds    map[string][]metric.AddOption
 	records map[string][]metric.RecordOption
+	seen    map[string]*sync.Once
 }
 
 func newCommandMetrics(meter metric.Meter, timeouts metric.Int64Counter) (*commandMetrics, error) {
@@ -27,6 +29,7 @@ func newCommandMetrics(meter metric.Meter, timeouts metric.Int64Counter) (*comma
 		timeouts: timeouts,
 		adds:     map[string][]metric.AddOption{},
 		records:  map[string][]metric.RecordOption{},
+		seen:     map[string]*sync.Once{},
 	}
 	var errs [3]error
 	m.sent, errs[0] = meter.Int64Counter("genesis.commands.sent",
@@ -39,6 +42,7 @@ func newCommandMetrics(meter metric.Meter, timeouts metric.Int64Counter) (*comma
 		set := metric.WithAttributeSet(attribute.NewSet(attribute.String("command", word)))
 		m.adds[word] = []metric.AddOption{set}
 		m.records[word] = []metric.RecordOption{set}
+		m.seen[word] = new(sync.Once)
 	}
 	return m, errors.Join(errs[:]...)
 }
@@ -62,6 +66,7 @@ func (m *commandMetrics) word(name string) string {
 func (m *commandMetrics) end(ctx context.Context, info esl.CommandInfo, err error) {
 	word := m.word(info.Name)
 	kind := commandError(err)
+	m.seen[word].Do(func() { m.expect(word) })
 	if kind != "injection" { // nothing was written
 		m.sent.Add(ctx, 1, m.adds[word]...)
 		m.duration.Record(ctx, info.Duration.Seconds(), m.records[word]...)
@@ -69,12 +74,23 @@ func (m *commandMetrics) end(ctx context.Context, info esl.CommandInfo, err erro
 	if kind == "" {
 		return
 	}
-	m.errors.Add(ctx, 1, metric.WithAttributeSet(attribute.NewSet(
-		attribute.String("command", word), attribute.String("error", kind))))
+	m.errors.Add(ctx, 1, commandLabels(word, kind))
 	if kind == "timeout" {
 		m.timeouts.Add(ctx, 1, metric.WithAttributeSet(attribute.NewSet(
 			attribute.String("timeout_type", "command"), attribute.String("timeout_operation", word))))
 	}
+}
+
+// expect shows the errors of a command at zero, so that the first is an increase.
+func (m *commandMetrics) expect(word string) {
+	for _, kind := range []string{"protocol_error", "timeout", "disconnected"} {
+		m.errors.Add(context.Background(), 0, commandLabels(word, kind))
+	}
+}
+
+func commandLabels(word, kind string) metric.MeasurementOption {
+	return metric.WithAttributeSet(attribute.NewSet(
+		attribute.String("command", word), attribute.String("error", kind)))
 }
 
 // commandError returns the error label of err, "" for nil.

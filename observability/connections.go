@@ -51,6 +51,7 @@ func newConnections(meter metric.Meter, h *health, timeouts metric.Int64Counter)
 	if err := errors.Join(errs[:]...); err != nil {
 		return nil, err
 	}
+	c.expect()
 	typeIn := metric.WithAttributeSet(attribute.NewSet(attribute.String("type", inbound)))
 	typeOut := metric.WithAttributeSet(attribute.NewSet(attribute.String("type", outbound)))
 	_, err := meter.RegisterCallback(func(_ context.Context, o metric.Observer) error {
@@ -64,6 +65,22 @@ func newConnections(meter metric.Meter, h *health, timeouts metric.Int64Counter)
 		return nil
 	}, active, up, reconnects, missed)
 	return c, err
+}
+
+// expect shows the errors that alerts look for at zero, as an increase from nothing
+// is none to Prometheus.
+func (c *connections) expect() {
+	kind, expected := inbound, []string{"lost", "refused", "timeout", "authentication_failed", "access_denied"}
+	if c.health.mode == Outbound {
+		kind, expected = outbound, []string{"too_many", "not_allowed", "slow_consumer", "protocol_error", "timeout"}
+	}
+	for _, err := range expected {
+		c.errors.Add(context.Background(), 0, errorLabels(kind, err))
+	}
+}
+
+func errorLabels(kind, err string) metric.MeasurementOption {
+	return metric.WithAttributeSet(attribute.NewSet(attribute.String("type", kind), attribute.String("error", err)))
 }
 
 func number(b bool) int64 {
@@ -123,8 +140,7 @@ func (c *connections) failed(ctx context.Context, kind, err string) {
 	if kind != outbound {
 		kind = inbound
 	}
-	c.errors.Add(ctx, 1, metric.WithAttributeSet(attribute.NewSet(
-		attribute.String("type", kind), attribute.String("error", err))))
+	c.errors.Add(ctx, 1, errorLabels(kind, err))
 	if err == "timeout" {
 		c.timeouts.Add(ctx, 1, metric.WithAttributeSet(attribute.NewSet(
 			attribute.String("timeout_type", "connection"), attribute.String("timeout_operation", "connect"))))

@@ -75,7 +75,11 @@ func (m *handlerMetrics) of(name string) handlerLabels {
 	}
 	name = m.names.of(name)
 	set := metric.WithAttributeSet(attribute.NewSet(attribute.String("event_name", name)))
-	labels, _ := m.labels.LoadOrStore(name, handlerLabels{name, []metric.AddOption{set}, []metric.RecordOption{set}})
+	labels, known := m.labels.LoadOrStore(name, handlerLabels{name, []metric.AddOption{set}, []metric.RecordOption{set}})
+	if !known { // shown at zero, so that the first error is an increase
+		m.errors.Add(context.Background(), 0, failureLabels(name, "error"))
+		m.errors.Add(context.Background(), 0, failureLabels(name, "panic"))
+	}
 	return labels.(handlerLabels)
 }
 
@@ -86,10 +90,12 @@ func (m *handlerMetrics) end(ctx context.Context, name string, took time.Duratio
 		return
 	}
 	m.failures.Add(1)
-	m.errors.Add(ctx, 1, metric.WithAttributeSet(attribute.NewSet(
-		attribute.String("event_name", labels.name),
-		attribute.String("error", handlerFailures.of(failure)),
-	)))
+	m.errors.Add(ctx, 1, failureLabels(labels.name, handlerFailures.of(failure)))
+}
+
+func failureLabels(name, failure string) metric.MeasurementOption {
+	return metric.WithAttributeSet(attribute.NewSet(
+		attribute.String("event_name", name), attribute.String("error", failure)))
 }
 
 // HandlerEnd records one run of an event handler: name is the event name or the

@@ -56,7 +56,7 @@ func TestSeriesAreBounded(t *testing.T) {
 		"genesis_events_dropped_total":       40,
 		"genesis_commands_sent_total":        1,
 		"genesis_handler_duration_seconds":   300,
-		"genesis_handler_errors_total":       300,
+		"genesis_handler_errors_total":       800,
 		"genesis_channel_routing_hits_total": 300,
 	} {
 		family := families[name]
