@@ -136,7 +136,7 @@ func apiGlobalSet(_ context.Context, c *core, arg string) string {
 		return "-ERR missing value\n"
 	}
 	c.mu.Lock()
-	c.globals[name] = value
+	c.globals = setGlobal(c.globals, name, value)
 	c.mu.Unlock()
 	return okLine
 }
@@ -168,7 +168,7 @@ func apiMsleep(ctx context.Context, c *core, arg string) string {
 	case <-ctx.Done():
 	case <-c.ctx.Done():
 	}
-	return okLine
+	return "+OK"
 }
 
 func apiReloadXML(_ context.Context, c *core, _ string) string {

@@ -251,7 +251,7 @@ func (c *core) jsonStatus(arg string) string {
 		`"years":%d,"days":%d,"hours":%d,"minutes":%d,"seconds":%d,"milliseconds":%d,"microseconds":%d},`+
 		`"version":"%s  64bit","sessions":{"count":{"total":%d,"active":%d,"peak":%d,"peak5Min":%d,"limit":%d},`+
 		`"rate":{"current":%d,"max":%d,"peak":%d,"peak5Min":%d}},"idleCPU":{"used":0,"allowed":98.0},`+
-		`"stackSizeKB":{"current":240,"max":8192}}}`, req.Data,
+		`"stackSizeKB":{"current":240,"max":8192}}}`+"\n", req.Data,
 		us/31536000000000, us/86400000000%365, us/3600000000%24, us/60000000%60, us/1000000%60, us/1000%1000, us%1000,
 		c.srv.cfg.Version, v.total, v.active, v.peak, v.peakFive, c.srv.cfg.MaxSessions, v.rate, sessionRate, v.rateMax, v.rateFive)
 }

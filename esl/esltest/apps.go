@@ -142,8 +142,9 @@ func appSleep(ch *channel, arg string) {
 func (ch *channel) waitSignal(d time.Duration) outcome {
 	timer := time.NewTimer(max(d, 0))
 	defer timer.Stop()
+	ch.hasStarted()
 	for {
-		ch.performQueued()
+		frame := ch.performQueued()
 		switch {
 		case !ch.alive():
 			return gone
@@ -157,6 +158,7 @@ func (ch *channel) waitSignal(d time.Duration) outcome {
 		select {
 		case <-timer.C:
 			return elapsed
+		case <-frame:
 		case <-ch.signal:
 		case <-ch.gone:
 			return gone
@@ -168,10 +170,16 @@ func (ch *channel) waitSignal(d time.Duration) outcome {
 }
 
 // park holds the call until it hangs up, is moved, or until says so.
-func (ch *channel) park(until func() bool) {
+func (ch *channel) park(until func() bool) { ch.parkFor(nil, until) }
+
+// parkFor is park that closes parked once CHANNEL_PARK is out.
+func (ch *channel) parkFor(parked chan struct{}, until func() bool) {
 	ch.mu.Lock()
 	ch.fire(evChannelPark, srcPark, nil)
 	ch.mu.Unlock()
+	if parked != nil {
+		close(parked)
+	}
 	for {
 		out := ch.wait(-1, func(dtmf) bool { return false })
 		if out != stopped || until != nil && until() {
@@ -239,10 +247,7 @@ func (ch *channel) custom(subclass string, src source, lead []esl.Header, trail 
 		return
 	}
 	ch.mu.Lock()
-	h := c.base(evCustom, src, 60+len(lead)+len(trail))
-	if subclass != "" {
-		h = append(h, esl.Header{Name: "Event-Subclass", Value: subclass})
-	}
+	h := c.baseCustom(subclass, src, 60+len(lead)+len(trail))
 	h = append(h, lead...)
 	h = ch.appendData(h, evCustom)
 	h = append(h, trail...)
@@ -277,18 +282,23 @@ func (c *core) after(d time.Duration, over <-chan struct{}, f func()) {
 	})
 }
 
-// hold and unhold put the call on hold and take it off again.
+// hold puts the call on hold. Only a bridged call is then marked as held; of
+// another one CHANNEL_HOLD is all that is seen (c_event_plain_all).
 func (ch *channel) hold() {
 	ch.mu.Lock()
 	defer ch.mu.Unlock()
-	ch.profile.lastHold = micros(time.Now())
+	if ch.partner != nil {
+		ch.profile.lastHold = micros(time.Now())
+		ch.held = true
+	}
 	ch.fire(evChannelHold, srcHold, nil)
 }
 
 func (ch *channel) unhold() {
 	ch.mu.Lock()
 	defer ch.mu.Unlock()
-	if ch.profile.lastHold != "0" {
+	if ch.held {
+		ch.held = false
 		ch.fire(evChannelUnhold, srcUnhold, nil)
 	}
 }

@@ -164,6 +164,16 @@ func (c *Call) Hangup(cause string) { c.ch.hangup(cause, "caller") }
 // Answer picks the call up, as a called party does.
 func (c *Call) Answer() { c.ch.answer() }
 
+// Execute runs an application on the leg, as a sendmsg from another socket does:
+// beside the application that is running.
+func (c *Call) Execute(app, arg string) {
+	c.ch.queueMessage(&esl.Request{Line: "sendmsg", Headers: []esl.Header{
+		{Name: "call-command", Value: "execute"},
+		{Name: "execute-app-name", Value: app},
+		{Name: "execute-app-arg", Value: arg},
+	}})
+}
+
 // State is a snapshot of a leg.
 type State struct {
 	UUID, Name string

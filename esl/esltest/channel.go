@@ -67,6 +67,7 @@ type channel struct {
 	hit          bool // Channel-HIT-Dialplan
 	answered     bool
 	early        bool
+	held         bool
 	ringReady    bool
 	cause        string
 	initiator    string // who hung up
@@ -81,7 +82,9 @@ type channel struct {
 	dialed       []byte // digits dequeued
 	sentDigits   []byte // digits sent to the far end
 	dtmf         []dtmf
-	messages     []*esl.Request
+	messages     []message
+	started      chan struct{} // closed when the first application runs
+	startOnce    sync.Once
 	launched     chan struct{} // closed when originate lets an outgoing leg go on
 	recordings   []string
 	socketResult string      // how an outbound socket went
@@ -136,8 +139,8 @@ func (c *core) newChannel(name, uuid, direction string) *channel {
 	ch := &channel{
 		core: c, uuid: uuid, name: name, number: c.session.Add(1),
 		gone: make(chan struct{}), signal: make(chan struct{}, 1), done: make(chan struct{}),
-		changed: make(chan struct{}),
-		state:   csNew, running: csNone,
+		changed: make(chan struct{}), started: make(chan struct{}),
+		state: csNew, running: csNone,
 		hit:     direction == inboundCall,
 		profile: newProfile(direction, micros(now)),
 		created: now, start: now.UnixMicro(),

@@ -161,7 +161,7 @@ func (l *listener) bgapi(req request) {
 		owner = l.ch.uuid
 	}
 	c := l.core
-	c.wg.Go(func() {
+	run := func() {
 		output := c.api(c.ctx, command)
 		headers := []esl.Header{{Name: "Job-UUID", Value: job}}
 		if owner != "" {
@@ -177,8 +177,18 @@ func (l *listener) bgapi(req request) {
 			id: evBackgroundJob, owner: owner,
 			headers: append(c.base(evBackgroundJob, srcJob, 4), headers...), body: output,
 		})
-	})
+	}
+	if slowCommands[strings.ToLower(name)] {
+		c.wg.Go(run)
+		return
+	}
+	// The others end before FreeSWITCH has read the next command; their
+	// events wait until the socket is idle.
+	run()
 }
+
+// slowCommands take their time, so that bgapi runs each in a goroutine.
+var slowCommands = map[string]bool{"originate": true, "msleep": true}
 
 // api runs a command in the caller's goroutine, as FreeSWITCH does.
 func (c *core) api(ctx context.Context, command string) string {

@@ -53,6 +53,11 @@ type Config struct {
 	Endpoints []Endpoint
 	// Registrations are what "show registrations" lists.
 	Registrations []Registration
+	// Frame is the time of one audio frame. An application looks for what
+	// sendmsg has queued once a frame, so that getvar right behind a set still
+	// sees the old value. Default 20 ms, FreeSWITCH's own; negative: at once.
+	// Pace shortens it.
+	Frame time.Duration
 	// PlayTime is how long a sound file lasts; tones and silences last as long
 	// as they say. Default 1 s.
 	PlayTime time.Duration
@@ -133,7 +138,7 @@ type Registration struct {
 func DefaultExtensions() []Extension {
 	return []Extension{
 		{Match: `^9196$`, Name: "echo", Actions: []Action{{App: "answer"}, {App: "echo"}}},
-		{Match: `^10[01]\d$`, Name: "answer_and_hold", Actions: []Action{{App: "answer"}, {App: "sleep", Data: "60000"}}},
+		{Match: `^(10[01]\d)$`, Name: "answer_and_hold", Actions: []Action{{App: "answer"}, {App: "sleep", Data: "60000"}}},
 		{Match: `^2000$`, Name: "tone", Actions: []Action{{App: "answer"}, {App: "playback", Data: "tone_stream://%(2000,4000,440,480)"}}},
 		{Match: `^3001$`, Name: "busy", Actions: []Action{{App: "hangup", Data: "USER_BUSY"}}},
 		{Match: `^3002$`, Name: "no answer", Actions: []Action{{App: "ring_ready"}, {App: "sleep", Data: "3600000"}}},
@@ -158,6 +163,7 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.Queue, 100_000)
 	setDefault(&c.MaxLost, 500)
 	setDefault(&c.PlayTime, time.Second)
+	setDefault(&c.Frame, 20*time.Millisecond)
 	if c.Pace <= 0 {
 		c.Pace = 1
 	}

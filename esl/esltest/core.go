@@ -7,6 +7,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/genesis-esl/genesis/esl"
 )
 
 // core is one run of FreeSWITCH: from a start to the next restart.
@@ -33,7 +35,8 @@ type core struct {
 	interest  eventSet          // union of what wide sinks subscribe to
 	customs   map[string]bool   // subclasses seen
 	rooms     map[string]*room
-	globals   map[string]string
+	globals   []esl.Header
+	farewell  string // what the last notice says instead of the goodbye
 }
 
 // sink is whoever gets events.
@@ -74,6 +77,37 @@ func (c *core) stop() {
 		l.conn.Close()
 	}
 	c.wg.Wait()
+}
+
+// shutDown is stop with everything that FreeSWITCH says before.
+func (c *core) shutDown() {
+	c.ln.Close()
+	c.fire(evShutdown, source{"switch_core.c", "switch_core_destroy", "3033"}, "",
+		esl.Header{Name: "Event-Info", Value: "System Shutting Down"})
+	sessions := c.sessions()
+	for _, ch := range sessions {
+		ch.hangup("SYSTEM_SHUTDOWN", "")
+	}
+	patience := time.NewTimer(2 * time.Second)
+	defer patience.Stop()
+	for _, ch := range sessions {
+		select {
+		case <-ch.done:
+		case <-patience.C:
+		}
+	}
+	c.mu.Lock()
+	c.farewell = "The system is being shut down.\n"
+	c.mu.Unlock()
+	for _, l := range c.allListeners() {
+		l.dismissed.Store(true)
+		l.nudge()
+		select {
+		case <-l.over:
+		case <-patience.C:
+		}
+	}
+	c.stop()
 }
 
 func (c *core) accept() {

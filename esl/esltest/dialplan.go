@@ -44,23 +44,27 @@ func newDialplan(cfg *Config) (*dialplan, error) {
 	return p, nil
 }
 
-// route returns the applications for a destination.
-func (p *dialplan) route(dest string) []Action {
+// route returns the applications for a destination, and what the groups of the
+// extension's expression matched.
+func (p *dialplan) route(dest string) (actions []Action, match string) {
 	for i := range p.extensions {
 		ext := &p.extensions[i]
 		m := ext.re.FindStringSubmatchIndex(dest)
 		if m == nil {
 			continue
 		}
-		actions := slices.Clone(ext.actions)
+		actions = slices.Clone(ext.actions)
 		for j := range actions {
 			if strings.Contains(actions[j].Data, "$") && !strings.Contains(actions[j].Data, "${") {
 				actions[j].Data = string(ext.re.ExpandString(nil, actions[j].Data, dest, m))
 			}
 		}
-		return actions
+		if groups := ext.re.FindStringSubmatch(dest); len(groups) > 1 {
+			match = "ARRAY::" + strings.Join(groups, "|:")
+		}
+		return actions, match
 	}
-	return nil
+	return nil, ""
 }
 
 // endpoint tells how an address behaves.

@@ -112,6 +112,15 @@ func (c *core) stamp(h []esl.Header, id eventID, src source, seq uint64, now tim
 	)
 }
 
+// baseCustom is base for a CUSTOM event, whose subclass stands in front.
+func (c *core) baseCustom(subclass string, src source, room int) []esl.Header {
+	h := make([]esl.Header, 0, 15+room)
+	if subclass != "" {
+		h = append(h, esl.Header{Name: "Event-Subclass", Value: subclass})
+	}
+	return c.stamp(h, evCustom, src, c.seq.Add(1), time.Now())
+}
+
 // fire makes an event that belongs to no channel and sends it to whoever
 // listens.
 func (c *core) fire(id eventID, src source, body string, headers ...esl.Header) {

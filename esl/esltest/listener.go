@@ -26,28 +26,32 @@ type listener struct {
 	authed    bool
 	user      *User // nil: everything is allowed
 	ch        *channel
-	mode      socketMode // of an outbound socket
-	seenGone  bool       // the end of the call has been noticed
-	connected bool       // the outbound server has said connect
+	mode      socketMode       // of an outbound socket
+	seenGone  bool             // the end of the call has been noticed
+	frame     <-chan time.Time // on a synchronous socket, the next frame with a message
+	parked    chan struct{}    // closed when the call has parked for the socket
+	connected bool             // the outbound server has said connect
 	divert    bool
 	linger    lingerState
 
 	wake chan struct{}
 
-	mu       sync.Mutex // guards what publishing goroutines touch
-	queue    []*event
-	logs     [][]byte
-	lost     int
-	format   esl.Format
-	events   eventSet
-	enabled  bool
-	customs  map[string]bool
-	filters  []filter
-	mine     bool   // myevents
-	mineUUID string // "" with mine: myevents of an unknown channel
-	place    string // the channel under which the core files the listener
-	logLevel int
-	killed   atomic.Bool
+	mu        sync.Mutex // guards what publishing goroutines touch
+	queue     []*event
+	logs      [][]byte
+	lost      int
+	format    esl.Format
+	events    eventSet
+	enabled   bool
+	customs   map[string]bool
+	filters   []filter
+	mine      bool   // myevents
+	mineUUID  string // "" with mine: myevents of an unknown channel
+	place     string // the channel under which the core files the listener
+	logLevel  int
+	killed    atomic.Bool
+	dismissed atomic.Bool   // the system shuts down: say so and close
+	over      chan struct{} // closed when the connection has ended
 }
 
 // request is a command as read, and whether another one is waiting behind it.
@@ -64,13 +68,13 @@ func newListener(c *core, conn net.Conn) *listener {
 		wake:     make(chan struct{}, 1),
 		customs:  map[string]bool{},
 		logLevel: -1,
+		over:     make(chan struct{}),
 	}
 }
 
 // serveInbound is the life of a connection that a client made.
 func (l *listener) serveInbound() {
-	defer l.core.dismiss(l)
-	defer l.conn.Close()
+	defer l.end()
 	if refused := l.core.srv.refuse(l.conn); refused {
 		return
 	}
@@ -86,6 +90,14 @@ func (l *listener) serveInbound() {
 	}
 	l.flush()
 	l.goodbye()
+}
+
+// end takes the connection off the books.
+func (l *listener) end() {
+	l.setLogLevel(-1)
+	l.conn.Close()
+	l.core.dismiss(l)
+	close(l.over)
 }
 
 func (l *listener) allowed() bool {
@@ -179,6 +191,10 @@ func (l *listener) authenticate() bool {
 // FreeSWITCH's listener: input first, then logs and events.
 func (l *listener) loop() {
 	for !l.ended && !l.killed.Load() {
+		if l.dismissed.Load() {
+			l.drain()
+			return
+		}
 		select {
 		case req, ok := <-l.requests:
 			if !l.serve(req, ok) {
@@ -200,7 +216,9 @@ func (l *listener) loop() {
 			}
 		case <-l.wake:
 		case <-l.callSignal():
-			l.ch.performQueued()
+			l.frame = l.ch.performQueued()
+		case <-l.frame:
+			l.frame = l.ch.performQueued()
 		case <-l.callGone():
 			l.seenGone = true
 		case <-l.lingering():
@@ -303,6 +321,11 @@ func (l *listener) goodbye() {
 		uuid = l.ch.uuid
 	}
 	text := esl.Goodbye
+	if l.dismissed.Load() {
+		l.core.mu.RLock()
+		text = l.core.farewell
+		l.core.mu.RUnlock()
+	}
 	l.write(esl.AppendDisconnectNotice(nil, uuid, text))
 }
 

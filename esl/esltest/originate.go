@@ -342,6 +342,16 @@ func (ch *channel) launch(apps []Action) {
 	}
 	ch.mu.Unlock()
 	close(ch.launched)
+	select {
+	case <-ch.started:
+	case <-ch.gone:
+	case <-ch.core.ctx.Done():
+	}
+}
+
+// hasStarted lets originate return: the channel's first application runs.
+func (ch *channel) hasStarted() {
+	ch.startOnce.Do(func() { close(ch.started) })
 }
 
 // newLeg makes one outgoing leg and starts it.

@@ -86,6 +86,7 @@ func (l *listener) runAsync() {
 	ch := l.ch
 	connected := make(chan struct{})
 	ended := make(chan struct{})
+	l.parked = make(chan struct{})
 	ch.holders.Add(1)
 	l.core.wg.Go(func() {
 		defer ch.holders.Done()
@@ -100,14 +101,7 @@ func (l *listener) runAsync() {
 	case <-ch.gone:
 		return
 	}
-	// FreeSWITCH looks for the connect every millisecond.
-	settle := time.NewTimer(time.Millisecond)
-	select {
-	case <-settle.C:
-	case <-ended:
-	}
-	settle.Stop()
-	ch.park(func() bool {
+	ch.parkFor(l.parked, func() bool {
 		select {
 		case <-ended:
 			return true
@@ -125,9 +119,7 @@ func (l *listener) runSync() {
 // serveOutbound is the life of a connection that the dialplan made. connected
 // is closed once the server has said connect.
 func (l *listener) serveOutbound(connected chan struct{}) {
-	defer l.core.dismiss(l)
-	defer l.conn.Close()
-	defer l.setLogLevel(-1)
+	defer l.end()
 	stop := l.read()
 	defer stop()
 	deadline := time.NewTimer(l.core.srv.cfg.ConnectTimeout)
@@ -153,7 +145,15 @@ func (l *listener) serveOutbound(connected chan struct{}) {
 		}
 	}
 	if connected != nil {
+		// The call parks before the next command is read, so that a
+		// CHANNEL_PARK is seen by him alone who has sent myevents in one write
+		// with connect.
 		close(connected)
+		select {
+		case <-l.parked:
+		case <-l.ch.gone:
+		case <-l.core.ctx.Done():
+		}
 	}
 	l.loop()
 	l.flush()

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/genesis-esl/genesis/esl"
 )
@@ -13,17 +12,15 @@ import (
 type room struct {
 	name, profile, uuid string
 	members             []*channel
-	presence            int
 }
 
 var (
-	srcRoomNew    = source{"mod_conference.c", "conference_new", "3848"}
-	srcRoomEnd    = source{"mod_conference.c", "conference_thread_run", "843"}
-	srcMemberAdd  = source{"conference_member.c", "conference_member_add", "962"}
-	srcMemberDel  = source{"conference_member.c", "conference_member_del", "1172"}
-	srcMemberDTMF = source{"conference_loop.c", "conference_loop_input", "1013"}
-	srcPresence   = source{"mod_conference.c", "conference_send_presence", "3870"}
-	srcPresenceUp = source{"mod_conference.c", "conference_send_presence", "3908"}
+	srcRoomNew   = source{"mod_conference.c", "conference_new", "3848"}
+	srcRoomEnd   = source{"mod_conference.c", "conference_thread_run", "843"}
+	srcMemberAdd = source{"conference_member.c", "conference_member_add", "962"}
+	srcMemberDel = source{"conference_member.c", "conference_member_del", "1172"}
+	srcFloor     = source{"conference_member.c", "conference_member_set_floor_holder", "1158"}
+	srcPresence  = source{"mod_conference.c", "conference_send_presence", "3870"}
 )
 
 const roomSubclass = "conference::maintenance"
@@ -52,44 +49,72 @@ func appConference(ch *channel, arg string) string {
 	if created {
 		c.roomEvent(r, srcRoomNew, 0, "conference-create")
 	}
-	ch.mu.Lock()
-	ch.codecs = 2
-	ch.readCodec()
-	read, _ := ch.get("read_codec")
-	member := int(c.members.Add(1))
-	id := strconv.Itoa(member)
-	ch.mu.Unlock()
-	ch.memberEvent(r, srcMemberAdd, size, id, "add-member")
-	c.roomPresence(r, size)
+	id := itoa(c.members.Add(1))
 	ch.mu.Lock()
 	ch.set("conference_name", r.name)
 	ch.set("app_session_uuid", r.uuid)
+	ch.resetReadCodec()
 	ch.set("conference_member_id", id)
 	ch.set("conference_moderator", "false")
 	ch.set("conference_ghost", "false")
 	ch.set("conference_uuid", r.uuid)
+	ch.set("conference_call_key", "conference_"+r.name+"_"+c.srv.cfg.Domain+"_"+ch.profile.cidNumber)
 	ch.mu.Unlock()
-	joined := time.Now()
-	ch.wait(-1, func(d dtmf) bool {
-		ch.memberEvent(r, srcMemberDTMF, size, id, "dtmf-member",
-			esl.Header{Name: "DTMF-Key", Value: string(d.digit)}, esl.Header{Name: "Data", Value: ""})
-		return false
-	})
-	_ = joined
+	ch.custom(roomSubclass, srcMemberAdd, append(r.header(c, size), floor("false")), memberState(id, "Action", "add-member")...)
+	c.roomPresence(r, size)
+	if created {
+		ch.takeFloor(r, size, id)
+	}
+	ch.wait(-1, func(dtmf) bool { return false })
+	ch.leaveConference(r, id)
+	return ""
+}
+
+// takeFloor announces the first speaker of a room.
+func (ch *channel) takeFloor(r *room, size int, id string) {
+	c := ch.core
+	lead := append(r.header(c, size), esl.Header{Name: "Action", Value: "floor-change"}, esl.Header{Name: "Old-ID", Value: "none"})
+	lead = append(append(lead, r.header(c, size)...), floor("true"))
+	ch.custom(roomSubclass, srcFloor, lead, memberState(id, "New-ID", id)...)
+}
+
+func (ch *channel) leaveConference(r *room, id string) {
+	c := ch.core
 	left := c.leaveRoom(ch, r)
-	ch.memberEvent(r, srcMemberDel, left, id, "del-member")
 	if left == 0 {
+		c.roomEvent(r, srcFloor, 1, "floor-change", esl.Header{Name: "Old-ID", Value: "none"}, esl.Header{Name: "New-ID", Value: "none"})
 		c.roomPresence(r, 0)
 	}
+	ch.custom(roomSubclass, srcMemberDel, append(r.header(c, left), floor("false")), memberState(id, "Action", "del-member")...)
+	c.roomPresence(r, left)
 	ch.mu.Lock()
-	ch.set("read_codec", read)
-	ch.set("read_rate", "8000")
-	ch.readCodec()
+	ch.set("conference_call_key", "")
+	ch.resetReadCodec()
 	ch.mu.Unlock()
 	if left == 0 {
 		c.roomEvent(r, srcRoomEnd, 0, "conference-destroy")
 	}
-	return ""
+}
+
+// resetReadCodec announces the codec that a room reads with. The caller holds
+// mu.
+func (ch *channel) resetReadCodec() {
+	ch.readCodec()
+	ch.set("read_codec", "L16")
+	ch.set("read_rate", "8000")
+}
+
+func floor(has string) esl.Header { return esl.Header{Name: "Floor", Value: has} }
+
+// memberState describes a member behind the headers of its channel.
+func memberState(id, name, value string) []esl.Header {
+	return []esl.Header{
+		{Name: "Video", Value: "false"}, {Name: "Hear", Value: "true"}, {Name: "See", Value: "true"},
+		{Name: "Speak", Value: "true"}, {Name: "Talking", Value: "false"}, {Name: "Mute-Detect", Value: "false"},
+		{Name: "Hold", Value: "false"}, {Name: "Member-ID", Value: id}, {Name: "Member-Type", Value: "member"},
+		{Name: "Member-Ghost", Value: "false"}, {Name: "Energy-Level", Value: "100"},
+		{Name: "Current-Energy", Value: "0"}, {Name: name, Value: value},
+	}
 }
 
 func (c *core) join(ch *channel, name, profile string) (r *room, size int, created bool) {
@@ -120,26 +145,14 @@ func (c *core) leaveRoom(ch *channel, r *room) (left int) {
 	return len(r.members)
 }
 
-func (c *core) roomEvent(r *room, src source, size int, action string) {
-	headers := append([]esl.Header{{Name: "Event-Subclass", Value: roomSubclass}}, r.header(c, size)...)
-	headers = append(headers, esl.Header{Name: "Action", Value: action})
+func (c *core) roomEvent(r *room, src source, size int, action string, trail ...esl.Header) {
+	headers := append(r.header(c, size), esl.Header{Name: "Action", Value: action})
+	headers = append(headers, trail...)
 	if !c.wanted(evCustom, "") {
 		c.seq.Add(1)
 		return
 	}
-	c.publish(&event{id: evCustom, subclass: roomSubclass, headers: append(c.base(evCustom, src, len(headers)), headers...)})
-}
-
-func (ch *channel) memberEvent(r *room, src source, size int, id, action string, trail ...esl.Header) {
-	lead := append(r.header(ch.core, size), esl.Header{Name: "Floor", Value: "false"})
-	all := append([]esl.Header{
-		{Name: "Video", Value: "false"}, {Name: "Hear", Value: "true"}, {Name: "See", Value: "true"},
-		{Name: "Speak", Value: "true"}, {Name: "Talking", Value: "false"}, {Name: "Mute-Detect", Value: "false"},
-		{Name: "Hold", Value: "false"}, {Name: "Member-ID", Value: id}, {Name: "Member-Type", Value: "member"},
-		{Name: "Member-Ghost", Value: "false"}, {Name: "Energy-Level", Value: "100"},
-		{Name: "Current-Energy", Value: "0"}, {Name: "Action", Value: action},
-	}, trail...)
-	ch.custom(roomSubclass, src, lead, all...)
+	c.publish(&event{id: evCustom, subclass: roomSubclass, headers: append(c.baseCustom(roomSubclass, src, len(headers)), headers...)})
 }
 
 func (c *core) roomPresence(r *room, size int) {
@@ -147,10 +160,8 @@ func (c *core) roomPresence(r *room, size int) {
 		{Name: "proto", Value: "conf"}, {Name: "login", Value: r.name},
 		{Name: "from", Value: r.name + "@" + c.srv.cfg.Domain},
 	}
-	src := srcPresenceUp
 	status := "Inactive"
 	if size > 0 {
-		src = srcPresence
 		status = fmt.Sprintf("Active (%d caller%s)", size, plural(size))
 	}
 	count := strconv.FormatInt(c.presence.Add(1), 10)
@@ -160,10 +171,10 @@ func (c *core) roomPresence(r *room, size int) {
 		headers = append(headers, esl.Header{Name: "force-status", Value: status}, esl.Header{Name: "channel-state", Value: "CS_ROUTING"},
 			esl.Header{Name: "answer-state", Value: "early"}, esl.Header{Name: "presence-call-direction", Value: "outbound"})
 	} else {
-		headers = append(headers, esl.Header{Name: "force-status", Value: status}, esl.Header{Name: "rpid", Value: "unknown"},
+		headers = append(headers, esl.Header{Name: "force-status", Value: status}, esl.Header{Name: "channel-state", Value: "CS_HANGUP"},
 			esl.Header{Name: "answer-state", Value: "terminated"}, esl.Header{Name: "call-direction", Value: "inbound"})
 	}
-	c.fire(evPresenceIn, src, "", headers...)
+	c.fire(evPresenceIn, srcPresence, "", headers...)
 }
 
 func plural(n int) string {

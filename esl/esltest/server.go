@@ -138,6 +138,19 @@ func (s *Server) Resume() error {
 	return err
 }
 
+// Shutdown ends FreeSWITCH as an operator does: a SHUTDOWN event, every call
+// hung up with SYSTEM_SHUTDOWN, a notice on every socket, then the sockets
+// close (z_shutdown_while_connected). Resume starts it again.
+func (s *Server) Shutdown() {
+	s.mu.Lock()
+	c := s.core
+	s.core = nil
+	s.mu.Unlock()
+	if c != nil {
+		c.shutDown()
+	}
+}
+
 // CutConnections closes every event socket, in both directions, without a
 // notice, and returns how many there were. Calls go on unless they depended on
 // their outbound socket.

@@ -67,7 +67,11 @@ func (ch *channel) runDialplan() {
 	for ch.alive() {
 		ch.mu.Lock()
 		if len(ch.apps) == 0 {
-			ch.apps = ch.core.srv.plan.route(ch.profile.dest)
+			var match string
+			ch.apps, match = ch.core.srv.plan.route(ch.profile.dest)
+			if match != "" {
+				ch.set("DP_MATCH", match)
+			}
 		}
 		if ch.state < csHangup {
 			ch.state = csExecute
@@ -169,11 +173,15 @@ func (ch *channel) execute(name, arg, uuid string) bool {
 	ch.mu.Unlock()
 
 	response := app.run(ch, arg)
+	ch.hasStarted()
 
 	ch.mu.Lock()
 	if response != "" {
 		ch.set("current_application_response", response)
-	} else {
+	}
+	// An application that ran inside this one may have left its response.
+	response, ok = ch.get("current_application_response")
+	if !ok {
 		response = "_none_"
 	}
 	trail = trail[:0]
@@ -210,6 +218,7 @@ func (ch *channel) finish() {
 	ch.mu.Lock()
 	ch.setRunning(csHangup)
 	ch.profile.hangup = micros(now)
+	ch.report(now)
 	ch.setCallState(ccsHangup)
 	cause, peer := ch.cause, ch.peer
 	ch.mu.Unlock()
@@ -217,9 +226,11 @@ func (ch *channel) finish() {
 		peer.hangup(cause, "")
 	}
 	ch.mu.Lock()
+	if ch.kind == "loopback" {
+		ch.add("is_loopback", "1")
+	}
 	ch.state = csReporting
 	ch.setRunning(csReporting)
-	ch.report(now)
 	ch.fire(evChannelHangupComplete, srcReporting, []esl.Header{{Name: "Hangup-Cause", Value: ch.cause}})
 	ch.reported = true
 	waiters := ch.waiters
@@ -308,9 +319,6 @@ func (ch *channel) report(end time.Time) {
 	}
 	ch.add("caller_id", callerID)
 	ch.reportDurations(endAt, progress, media, bridged)
-	if ch.kind == "loopback" {
-		ch.add("is_loopback", "1")
-	}
 }
 
 func (ch *channel) reportDurations(end, progress, media, bridged int64) {

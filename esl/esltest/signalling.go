@@ -119,19 +119,19 @@ func (ch *channel) takeDigit() (dtmf, bool) {
 func (ch *channel) sendDigits(digits string, duration int) {
 	ch.mu.Lock()
 	peer := ch.peer
-	ch.set("last_dtmf_duration", strconv.Itoa(duration))
+	ch.set("last_dtmf_duration", strconv.Itoa(duration+250))
 	ch.sentDigits = append(ch.sentDigits, digits...)
 	ch.noteChange()
 	ch.mu.Unlock()
 	if peer != nil {
-		peer.press(digits, "APP", duration)
+		peer.press(digits, "UNKNOWN", duration)
 	}
 }
 
 // queueMessage hands a sendmsg to the session goroutine.
 func (ch *channel) queueMessage(req *esl.Request) {
 	ch.mu.Lock()
-	ch.messages = append(ch.messages, req)
+	ch.messages = append(ch.messages, message{req, time.Now().Add(ch.core.scale(ch.core.srv.cfg.Frame))})
 	ch.mu.Unlock()
 	ch.nudge()
 }
@@ -167,9 +167,10 @@ func (ch *channel) redirect(dest, dialplan, context string, apps []Action) {
 	}
 }
 
-// q850 maps hangup causes to the numbers of Q.850 and FreeSWITCH's own.
+// q850 maps hangup causes to the numbers of Q.850; FreeSWITCH's own causes
+// count as 16 (SYSTEM_SHUTDOWN in z_shutdown_while_connected).
 func q850(cause string) int {
-	if n, ok := causeNumbers[cause]; ok {
+	if n, ok := causeNumbers[cause]; ok && n < 128 {
 		return n
 	}
 	return 16

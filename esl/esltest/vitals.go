@@ -2,7 +2,8 @@ package esltest
 
 import (
 	"fmt"
-	"sort"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -149,36 +150,62 @@ func (c *core) beat() {
 		esl.Header{Name: "Task-Runtime", Value: strconv.FormatInt(time.Now().Add(interval).Unix(), 10)})
 }
 
-func (c *core) newGlobals() map[string]string {
+// newGlobals returns the global variables in the order in which FreeSWITCH
+// lists them.
+func (c *core) newGlobals() []esl.Header {
 	cfg := &c.srv.cfg
-	globals := map[string]string{
-		"hostname": cfg.Hostname, "local_ip_v4": cfg.IPv4, "local_mask_v4": "255.255.255.0",
-		"local_ip_v6": cfg.IPv6, "domain": cfg.Domain, "core_uuid": c.uuid,
-		"switch_serial": cfg.Switchname, "default_password": "1234",
-		"sounds_dir": "/usr/share/freeswitch/sounds", "conf_dir": "/etc/freeswitch",
-		"recordings_dir": "/var/lib/freeswitch/recordings",
+	const share, lib = "/usr/share/freeswitch", "/var/lib/freeswitch"
+	globals := []esl.Header{
+		{Name: "hostname", Value: cfg.Hostname}, {Name: "local_ip_v4", Value: cfg.IPv4},
+		{Name: "local_mask_v4", Value: "255.255.255.0"}, {Name: "local_ip_v6", Value: cfg.IPv6},
+		{Name: "base_dir", Value: "/usr"}, {Name: "recordings_dir", Value: lib + "/recordings"},
+		{Name: "sound_prefix", Value: share + "/sounds"}, {Name: "sounds_dir", Value: share + "/sounds"},
+		{Name: "conf_dir", Value: "/etc/freeswitch"}, {Name: "log_dir", Value: "/var/log/freeswitch"},
+		{Name: "run_dir", Value: "/var/run/freeswitch"}, {Name: "db_dir", Value: lib + "/db"},
+		{Name: "mod_dir", Value: "/usr/lib/freeswitch/mod"}, {Name: "htdocs_dir", Value: share + "/htdocs"},
+		{Name: "script_dir", Value: share + "/scripts"}, {Name: "temp_dir", Value: "/tmp"},
+		{Name: "grammar_dir", Value: share + "/grammar"}, {Name: "fonts_dir", Value: share + "/fonts"},
+		{Name: "images_dir", Value: lib + "/images"}, {Name: "certs_dir", Value: "/etc/freeswitch/tls"},
+		{Name: "storage_dir", Value: lib + "/storage"}, {Name: "cache_dir", Value: "/var/cache/freeswitch"},
+		{Name: "data_dir", Value: share}, {Name: "localstate_dir", Value: lib},
+		{Name: "core_uuid", Value: c.uuid}, {Name: "default_password", Value: "1234"},
+		{Name: "domain", Value: cfg.Domain},
 	}
-	for name, value := range cfg.Globals {
-		globals[name] = value
+	for _, name := range slices.Sorted(maps.Keys(cfg.Globals)) {
+		globals = setGlobal(globals, name, cfg.Globals[name])
 	}
 	return globals
+}
+
+func setGlobal(globals []esl.Header, name, value string) []esl.Header {
+	for i := range globals {
+		if globals[i].Name == name {
+			globals[i].Value = value
+			return globals
+		}
+	}
+	return append(globals, esl.Header{Name: name, Value: value})
 }
 
 func (c *core) global(name string) string {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
-	return c.globals[name]
+	for i := range c.globals {
+		if c.globals[i].Name == name {
+			return c.globals[i].Value
+		}
+	}
+	return ""
 }
 
 func (c *core) globalsText() string {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
-	lines := make([]string, 0, len(c.globals))
-	for name, value := range c.globals {
-		lines = append(lines, name+"="+value+"\n")
+	var b strings.Builder
+	for _, g := range c.globals {
+		b.WriteString(g.Name + "=" + g.Value + "\n")
 	}
-	sort.Strings(lines)
-	return strings.Join(lines, "")
+	return b.String()
 }
 
 func itoa(n int64) string { return strconv.FormatInt(n, 10) }

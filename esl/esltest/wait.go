@@ -40,8 +40,9 @@ func (ch *channel) waitFor(d time.Duration, onDigit func(dtmf) bool, partner *ch
 		defer timer.Stop()
 		timeout = timer.C
 	}
+	ch.hasStarted()
 	for {
-		ch.performQueued()
+		frame := ch.performQueued()
 		switch {
 		case !ch.alive():
 			return gone
@@ -64,6 +65,7 @@ func (ch *channel) waitFor(d time.Duration, onDigit func(dtmf) bool, partner *ch
 		select {
 		case <-timeout:
 			return elapsed
+		case <-frame:
 		case <-ch.signal:
 		case <-ch.gone:
 			return gone
@@ -98,20 +100,31 @@ func (ch *channel) hasDigits() bool {
 	return len(ch.dtmf) > 0
 }
 
-// performQueued performs queued sendmsgs until there is none left or the event
-// lock stops it.
-func (ch *channel) performQueued() {
+// message is a sendmsg waiting for the session, and when the session looks.
+type message struct {
+	*esl.Request
+	due time.Time
+}
+
+// performQueued performs the queued sendmsgs that are due until the event lock
+// stops it. When others are pending it returns what tells that the next is due.
+func (ch *channel) performQueued() (frame <-chan time.Time) {
 	for ch.alive() {
 		ch.mu.Lock()
 		if ch.locked || len(ch.messages) == 0 {
 			ch.mu.Unlock()
-			return
+			return nil
 		}
-		req := ch.messages[0]
+		m := ch.messages[0]
+		if wait := time.Until(m.due); wait > 0 {
+			ch.mu.Unlock()
+			return time.After(wait)
+		}
 		ch.messages = ch.messages[1:]
 		ch.mu.Unlock()
-		ch.perform(req)
+		ch.perform(m.Request)
 	}
+	return nil
 }
 
 // perform carries out one sendmsg. One without a call-command, or with an
