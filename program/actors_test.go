@@ -43,6 +43,7 @@ func act(name string, args []string) {
 			fmt.Println(entry)
 		}
 		_, _ = io.Copy(io.Discard, os.Stdin)
+	case "ends":
 	case "dies-at-once":
 		os.Exit(7)
 	case "closes-stdin":

@@ -9,6 +9,7 @@ import (
 	"io"
 	"unicode/utf8"
 
+	"github.com/genesis-esl/genesis/call"
 	"github.com/genesis-esl/genesis/esl"
 )
 
@@ -147,6 +148,7 @@ type reply struct {
 	Result any             `json:"result,omitempty"`
 	Error  string          `json:"error,omitempty"`
 	Kind   string          `json:"kind,omitempty"`
+	Cause  string          `json:"cause,omitempty"`
 }
 
 // encodeReply makes the line that answers a request.
@@ -154,6 +156,10 @@ func encodeReply(id json.RawMessage, result any, err error) []byte {
 	r := reply{ID: id, OK: err == nil, Result: result}
 	if err != nil {
 		r.Error, r.Kind = err.Error(), kindOf(err)
+		var hangup *call.HangupError
+		if errors.As(err, &hangup) {
+			r.Cause = string(hangup.Cause)
+		}
 	}
 	var line bytes.Buffer
 	encoder := json.NewEncoder(&line)
@@ -169,9 +175,19 @@ func encodeReply(id json.RawMessage, result any, err error) []byte {
 func kindOf(err error) string {
 	var wrong *invalidError
 	var refused *esl.ReplyError
+	var hangup *call.HangupError
+	var app *call.AppError
 	switch {
-	case errors.As(err, &wrong), errors.Is(err, esl.ErrInjection):
+	case errors.As(err, &wrong), errors.Is(err, esl.ErrInjection), errors.Is(err, call.ErrUnencodable):
 		return "invalid"
+	case errors.As(err, &hangup):
+		return "hangup"
+	case errors.As(err, &app):
+		return "application"
+	case errors.Is(err, call.ErrMode):
+		return "mode"
+	case errors.Is(err, call.ErrNoDigits):
+		return "no_digits"
 	case errors.As(err, &refused):
 		return "refused"
 	case errors.Is(err, context.DeadlineExceeded):

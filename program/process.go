@@ -102,9 +102,9 @@ func (p *process) wait() {
 	close(p.done)
 }
 
-// stop makes the program end, by force if need be, and returns when it has. An
-// end of ctx skips the polite steps.
-func (p *process) stop(ctx context.Context, s Stop) {
+// stop makes the program end and returns when it has; true when it took a signal.
+// An end of ctx skips the waiting.
+func (p *process) stop(ctx context.Context, s Stop) (forced bool) {
 	s = s.withDefaults()
 	_ = p.stdin.Close()
 	steps := []struct {
@@ -113,11 +113,13 @@ func (p *process) stop(ctx context.Context, s Stop) {
 	}{{s.Close, interrupt}, {s.Interrupt, terminate}, {s.Terminate, kill}}
 	for _, step := range steps {
 		if p.within(ctx, step.wait) {
-			return
+			return forced
 		}
+		forced = true
 		signalGroup(p.cmd.Process.Pid, step.then)
 	}
 	<-p.done
+	return forced
 }
 
 func (p *process) within(ctx context.Context, d time.Duration) bool {
