@@ -99,7 +99,7 @@ func (b *block) string(from, to int) string {
 func (b *block) find(name string, from int) int {
 	tag := tagOf(name)
 	for {
-		count, complete := b.known.load()
+		count, _, complete := b.known.load()
 		tags := b.buf[b.size : int(b.size)+count]
 		for from < count {
 			i := bytes.IndexByte(tags[from:], tag)
@@ -153,7 +153,18 @@ func (b *block) lookup(name string) (string, bool) {
 	if i < 0 {
 		return "", false
 	}
-	return b.value(i), true
+	if b.kind == jsonObject || b.kind == xmlElements {
+		return b.value(i), true
+	}
+	// The name is known to end where it does, and need not be found again.
+	from, to := b.offset(i)+len(name)+len(":"), b.lineEnd(i)
+	if from < to && b.buf[from] == ' ' {
+		from++
+	}
+	if b.kind == plainEncoded {
+		return unescape(b.string(from, to)), true
+	}
+	return b.string(from, to), true
 }
 
 // values returns the decoded values of every header called name, arrays taken apart.

@@ -12,16 +12,11 @@ type progress struct{ state atomic.Uint64 }
 
 const indexComplete = 1 << 63
 
-// load returns how many headers are indexed, and whether these are all.
-func (p *progress) load() (count int, complete bool) {
+// load returns how many headers are indexed, where in the text the next one is,
+// and whether there is none.
+func (p *progress) load() (count, at int, complete bool) {
 	state := p.state.Load()
-	return int(state &^ indexComplete >> 32), state&indexComplete != 0
-}
-
-// at returns how many headers are indexed and where in the text the next one is.
-func (p *progress) at() (count, at int) {
-	state := p.state.Load()
-	return int(state &^ indexComplete >> 32), int(uint32(state))
+	return int(state &^ indexComplete >> 32), int(uint32(state)), state&indexComplete != 0
 }
 
 func (p *progress) store(count, at int, complete bool) {
@@ -34,10 +29,10 @@ func (p *progress) store(count, at int, complete bool) {
 
 // index completes the index and returns the number of headers.
 func (b *block) index() int {
-	count, complete := b.known.load()
+	count, _, complete := b.known.load()
 	if !complete {
 		b.extend(noTag)
-		count, _ = b.known.load()
+		count, _, _ = b.known.load()
 	}
 	return count
 }
@@ -50,8 +45,7 @@ func (b *block) extend(tag int) {
 	b.grow.Lock()
 	defer b.grow.Unlock()
 	w := indexWriter{block: b, until: tag}
-	w.count, w.at = b.known.at()
-	if _, w.done = b.known.load(); w.done {
+	if w.count, w.at, w.done = b.known.load(); w.done {
 		return
 	}
 	switch b.kind {
@@ -70,7 +64,7 @@ func (b *block) extend(tag int) {
 // offset returns where the name of header i starts; behind the last one that is
 // indexed, where the next one would.
 func (b *block) offset(i int) int {
-	count, at := b.known.at()
+	count, at, _ := b.known.load()
 	if i >= count {
 		return at
 	}
@@ -164,16 +158,20 @@ func (w *indexWriter) rawLines() {
 	w.finish(at)
 }
 
+// lineEnd returns where the line of header i ends, its line break left out.
+func (b *block) lineEnd(i int) int {
+	end := min(b.offset(i+1)-1, int(b.size))
+	if end > 0 && b.buf[end-1] == '\r' {
+		end--
+	}
+	return end
+}
+
 // line returns where the name of header i ends and where its value lies. The name
 // ends at the first ": ", for names can hold a colon.
 func (b *block) line(i int) (nameEnd, from, to int) {
-	off, end := b.offset(i), b.offset(i+1)-1
-	end = min(end, int(b.size))
+	off, end := b.offset(i), b.lineEnd(i)
 	line := b.buf[off:end]
-	if n := len(line); n > 0 && line[n-1] == '\r' {
-		line = line[:n-1]
-		end--
-	}
 	sep := bytes.Index(line, colonSpace)
 	if sep < 0 {
 		// Either a header without a value, or a line that is no header.

@@ -13,34 +13,32 @@ func unescape(s string) string {
 	if i < 0 {
 		return s
 	}
-	out := make([]byte, 0, len(s))
-	for i >= 0 {
-		out = append(out, s[:i]...)
-		if high, low := hexDigit(s, i+1), hexDigit(s, i+2); high >= 0 && low >= 0 {
-			out = append(out, byte(high<<4|low))
-			s = s[i+3:]
-		} else {
-			out = append(out, '%')
-			s = s[i+1:]
+	// Of the size that it takes when every percent sign is an escape, as usual.
+	out := make([]byte, 0, max(i, len(s)-2*strings.Count(s[i:], "%")))
+	out = append(out, s[:i]...)
+	for i < len(s) {
+		c := s[i]
+		i++
+		if c == '%' && i+1 < len(s) {
+			if value := hexValues[s[i]]<<4 | hexValues[s[i+1]]; value <= 0xff {
+				c = byte(value)
+				i += 2
+			}
 		}
-		i = strings.IndexByte(s, '%')
+		out = append(out, c)
 	}
-	out = append(out, s...)
 	return unsafe.String(unsafe.SliceData(out), len(out)) // out is ours and never written again
 }
 
-// hexDigit returns the value of the digit s[i], or -1 if there is none.
-func hexDigit(s string, i int) int {
-	if i >= len(s) {
-		return -1
+// hexValues holds the value of each hexadecimal digit; of other bytes one that is
+// too large for a digit.
+var hexValues = func() (digits [256]uint16) {
+	for i := range digits {
+		digits[i] = 0x100
 	}
-	switch c := s[i]; {
-	case '0' <= c && c <= '9':
-		return int(c - '0')
-	case 'a' <= c && c <= 'f':
-		return int(c-'a') + 10
-	case 'A' <= c && c <= 'F':
-		return int(c-'A') + 10
+	for i, c := range []byte("0123456789abcdef") {
+		digits[c] = uint16(i)
+		digits[strings.ToUpper(string(c))[0]] = uint16(i)
 	}
-	return -1
-}
+	return digits
+}()
