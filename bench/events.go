@@ -1,0 +1,194 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"github.com/percipia/eslgo"
+	"github.com/percipia/eslgo/command"
+
+	"github.com/genesis-esl/genesis/consumer"
+	"github.com/genesis-esl/genesis/esl"
+	"github.com/genesis-esl/genesis/observability"
+)
+
+// stream is a measurement: so many rounds of a payload over a fresh connection.
+type stream struct {
+	fs     *process
+	load   *payload
+	rounds int
+}
+
+func (s *stream) events() int64 { return int64(s.rounds * s.load.events) }
+
+// begin has the events sent.
+func (s *stream) begin() (time.Time, error) {
+	return time.Now(), s.fs.order("stream %s %d", s.load.name, s.rounds)
+}
+
+// receiver is a way to take events. It returns how long they took.
+type receiver func(context.Context, *stream) (time.Duration, error)
+
+// sink keeps what handlers read from being optimised away.
+var sink atomic.Int64
+
+// readFive does what a handler does: it reads the name and five headers, one of
+// them an integer, one URL-encoded.
+func readFive(ev *esl.Event) int {
+	n, _ := strconv.Atoi(ev.Get("Event-Date-Timestamp"))
+	return n + len(ev.Name()) + len(ev.UUID()) + len(ev.Get("Caller-Destination-Number")) +
+		len(ev.Get("Event-Date-GMT")) + len(ev.Get("Answer-State"))
+}
+
+func readFiveOfTheirs(ev *eslgo.Event) int {
+	n, _ := strconv.Atoi(ev.GetHeader("Event-Date-Timestamp"))
+	return n + len(ev.GetName()) + len(ev.GetHeader("Unique-ID")) + len(ev.GetHeader("Caller-Destination-Number")) +
+		len(ev.GetHeader("Event-Date-GMT")) + len(ev.GetHeader("Answer-State"))
+}
+
+// discard reads the bytes and does nothing with them.
+func discard(_ context.Context, s *stream) (time.Duration, error) {
+	nc, err := enter(s.fs.addr, "event plain ALL")
+	if err != nil {
+		return 0, err
+	}
+	defer nc.Close()
+	begun, err := s.begin()
+	if err != nil {
+		return 0, err
+	}
+	buf := make([]byte, 256<<10)
+	for left := s.rounds * len(s.load.frames); left > 0; {
+		n, err := nc.Read(buf)
+		if err != nil {
+			return 0, err
+		}
+		left -= n
+	}
+	return time.Since(begun), nil
+}
+
+// enter logs in by hand and sends one more command.
+func enter(addr, cmd string) (net.Conn, error) {
+	nc, err := net.Dial("tcp", addr)
+	if err != nil {
+		return nil, err
+	}
+	want := len(esl.AppendAuthRequest(nil)) + 2*len(accepted)
+	if _, err := fmt.Fprintf(nc, "auth ClueCon\n\n%s\n\n", cmd); err != nil {
+		return nil, err
+	}
+	buf := make([]byte, want)
+	for got := 0; got < want; {
+		n, err := nc.Read(buf[got:])
+		if err != nil {
+			return nil, err
+		}
+		got += n
+	}
+	return nc, nil
+}
+
+// ours takes events through esl.Client.
+func ours(hooks *esl.Hooks) receiver {
+	return func(ctx context.Context, s *stream) (time.Duration, error) {
+		ctx, cancel := context.WithCancel(ctx)
+		defer cancel()
+		var begun, ended time.Time
+		seen, read := int64(0), 0
+		client, err := esl.NewClient(s.config(hooks, &begun))
+		if err != nil {
+			return 0, err
+		}
+		defer client.Close()
+		err = client.Serve(ctx, esl.HandlerFunc(func(_ context.Context, ev *esl.Event) {
+			read += readFive(ev)
+			if seen++; seen == s.events() {
+				ended = time.Now()
+				cancel()
+			}
+		}))
+		sink.Add(int64(read))
+		return ended.Sub(begun), err
+	}
+}
+
+// config connects to the other end and has events sent once everything is set up.
+func (s *stream) config(hooks *esl.Hooks, begun *time.Time) esl.ClientConfig {
+	return esl.ClientConfig{
+		Addr: s.fs.addr, Events: []string{"ALL"}, Format: s.load.format, Hooks: hooks,
+		OnUp: func(context.Context, esl.Up) { *begun, _ = s.begin() },
+	}
+}
+
+// routed takes events through consumer, in order per call, calls in parallel.
+func routed(workers int, o *observability.Observability) receiver {
+	return func(ctx context.Context, s *stream) (time.Duration, error) {
+		ctx, cancel := context.WithCancel(ctx)
+		defer cancel()
+		var begun, ended time.Time
+		var seen atomic.Int64
+		app := consumer.New()
+		app.Workers = workers
+		var hooks *esl.Hooks
+		if o != nil {
+			hooks = o.Hooks()
+			app.Hooks = &consumer.Hooks{
+				Routed: o.EventsRouted,
+				HandlerEnd: func(ctx context.Context, h *consumer.Handled) {
+					o.HandlerEnd(ctx, h.Name, h.Duration, string(h.Failure), h.Err)
+				},
+				Dropped: o.EventsDropped,
+			}
+		}
+		app.HandleFunc("*", func(_ context.Context, ev *esl.Event) error {
+			if readFive(ev) < 0 {
+				return fmt.Errorf("cannot be")
+			}
+			if seen.Add(1) == s.events() {
+				ended = time.Now()
+				cancel()
+			}
+			return nil
+		})
+		err := app.Serve(ctx, s.config(hooks, &begun))
+		return ended.Sub(begun), err
+	}
+}
+
+// theirs takes events through eslgo, which calls a handler on a new goroutine for
+// every event, in no order.
+func theirs(ctx context.Context, s *stream) (time.Duration, error) {
+	opts := eslgo.DefaultInboundOptions
+	opts.Logger = eslgo.NilLogger{}
+	conn, err := opts.Dial(s.fs.addr)
+	if err != nil {
+		return 0, err
+	}
+	defer conn.Close()
+	var seen atomic.Int64
+	done := make(chan time.Time, 1)
+	conn.RegisterEventListener(eslgo.EventListenAll, func(ev *eslgo.Event) {
+		sink.Add(int64(readFiveOfTheirs(ev) & 1))
+		if seen.Add(1) == s.events() {
+			done <- time.Now()
+		}
+	})
+	if _, err := conn.SendCommand(ctx, command.Event{Format: "plain", Listen: []string{"ALL"}}); err != nil {
+		return 0, err
+	}
+	begun, err := s.begin()
+	if err != nil {
+		return 0, err
+	}
+	select {
+	case ended := <-done:
+		return ended.Sub(begun), nil
+	case <-time.After(time.Minute):
+		return 0, fmt.Errorf("eslgo: %d of %d events after a minute", seen.Load(), s.events())
+	}
+}
