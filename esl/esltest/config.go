@@ -58,6 +58,11 @@ type Config struct {
 	// sees the old value. Default 20 ms, FreeSWITCH's own; negative: at once.
 	// Pace shortens it.
 	Frame time.Duration
+	// EventDelay is how long a socket is left to its client for the next command
+	// before events are sent behind a reply. It stands for the way of an event
+	// through FreeSWITCH's own queues (h2_sync_full: getvar is answered before
+	// the events of the set before it). Default 1 ms; negative none.
+	EventDelay time.Duration
 	// PlayTime is how long a sound file lasts; tones and silences last as long
 	// as they say. Default 1 s.
 	PlayTime time.Duration
@@ -164,6 +169,7 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.MaxLost, 500)
 	setDefault(&c.PlayTime, time.Second)
 	setDefault(&c.Frame, 20*time.Millisecond)
+	setDefault(&c.EventDelay, time.Millisecond)
 	if c.Pace <= 0 {
 		c.Pace = 1
 	}

@@ -30,6 +30,7 @@ type listener struct {
 	seenGone  bool             // the end of the call has been noticed
 	frame     <-chan time.Time // on a synchronous socket, the next frame with a message
 	parked    chan struct{}    // closed when the call has parked for the socket
+	quiet     time.Time        // no events before
 	connected bool             // the outbound server has said connect
 	divert    bool
 	linger    lingerState
@@ -203,13 +204,17 @@ func (l *listener) loop() {
 			continue
 		default:
 		}
-		if l.drain() {
-			continue
-		}
-		if l.idle() {
-			return
+		hold := l.hold()
+		if hold == nil {
+			if l.drain() {
+				continue
+			}
+			if l.idle() {
+				return
+			}
 		}
 		select {
+		case <-hold:
 		case req, ok := <-l.requests:
 			if !l.serve(req, ok) {
 				return
@@ -246,9 +251,18 @@ func (l *listener) callGone() <-chan struct{} {
 	return l.ch.gone
 }
 
+// hold keeps events back for a moment after a reply; nil when it has passed.
+func (l *listener) hold() <-chan time.Time {
+	if wait := time.Until(l.quiet); wait > 0 {
+		return time.After(wait)
+	}
+	return nil
+}
+
 func (l *listener) serve(req request, ok bool) bool {
 	for ok {
 		l.command(req)
+		l.quiet = time.Now().Add(l.core.srv.cfg.EventDelay)
 		if l.ended {
 			return true
 		}

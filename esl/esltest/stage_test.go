@@ -39,6 +39,8 @@ func stageConfig(name, outbound string) esltest.Config {
 		cfg.Faults = []esltest.Fault{{Kind: esltest.FaultACL}}
 	case "c_event_plain_all", "d_event_json_all", "e_event_xml_all":
 		cfg.Pace = stagePace
+	case "h2_sync_full":
+		cfg.EventDelay = 20 * time.Millisecond
 	case "f_api_bgapi":
 		cfg.Globals = map[string]string{}
 		for line := range strings.SplitSeq(recordedGlobals, "\n") {
@@ -121,13 +123,19 @@ func newStage(ctx context.Context, t *testing.T, srv *esltest.Server, rec *recor
 	case "p_weird_vars_plain", "p_weird_vars_json", "p_weird_vars_xml":
 		st.cues = []cue{{3, st.oddVariables}}
 	case "k_filter_nixevent_noevents":
-		st.cues = []cue{{2, func() {
+		st.cues = []cue{{1, func() {
 			st.srv.API(ctx, "originate {origination_uuid=703d2532-ac8f-4d21-9219-e103117a3a38}loopback/1000/default &park()")
 		}}}
 	case "z_shutdown_while_connected":
-		st.cues = []cue{{2, func() { st.srv.API(ctx, "originate loopback/1000/default &park()") }}}
+		st.cues = []cue{{1, func() {
+			st.srv.API(ctx, "originate loopback/1000/default &park()")
+			st.await("sleep")
+		}}}
 	case "h3_async_full_json_remote_hangup":
-		st.cues = []cue{{9, func() { srv.API(ctx, "uuid_kill "+st.uuid) }}}
+		st.cues = []cue{{8, func() {
+			st.await("playback")
+			srv.API(ctx, "uuid_kill "+st.uuid)
+		}}}
 	}
 	return st
 }
@@ -180,6 +188,7 @@ func (st *stage) beforeSend(int, step) {}
 func (st *stage) note(text string) {
 	switch {
 	case strings.HasPrefix(text, "killing a-leg"):
+		st.await("playback")
 		st.srv.API(st.ctx, "uuid_kill "+st.uuid)
 	case text == "SIGTERM now":
 		st.wg.Go(func() { st.srv.Shutdown() })
@@ -259,4 +268,15 @@ func (st *stage) oddVariables() {
 		st.t.Error(err)
 	}
 	st.srv.API(st.ctx, "uuid_kill "+uuid)
+}
+
+// await waits until a b-leg runs an application.
+func (st *stage) await(app string) {
+	for _, leg := range st.srv.Legs() {
+		if strings.HasSuffix(leg.State().Name, "-b") {
+			if err := leg.WaitApp(st.ctx, app); err != nil {
+				st.t.Error(err)
+			}
+		}
+	}
 }
