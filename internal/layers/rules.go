@@ -36,6 +36,7 @@ var rules = []rule{
 	{pkg: ".", ours: []string{"esl/...", "call/...", "consumer", "outbound", "observability/...", "program/..."}},
 	{pkg: "internal/...", ours: []string{"internal/..."}},
 	{pkg: "cmd/...", ours: []string{"*"}},
+	{pkg: "deploy/...", ours: []string{"*"}},
 	{pkg: "examples/...", ours: []string{".", "esl/...", "call/...", "consumer", "outbound", "observability/...", "program/..."}},
 }
 
