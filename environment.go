@@ -1,0 +1,213 @@
+package genesis
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/genesis-esl/genesis/esl"
+	"github.com/genesis-esl/genesis/observability"
+)
+
+// The environment variables that Run reads. An empty variable counts as absent.
+const (
+	// EnvHost and EnvPort are where FreeSWITCH's event socket is: 127.0.0.1 and 8021.
+	EnvHost = "ESL_HOST"
+	EnvPort = "ESL_PORT"
+	// EnvUser is USER@DOMAIN, for a user of FreeSWITCH's directory; default none.
+	EnvUser = "ESL_USER"
+	// EnvPassword is the password, default ClueCon; EnvPasswordFile a file that holds it, in its first line. Both
+	// together are an error.
+	EnvPassword     = "ESL_PASSWORD"
+	EnvPasswordFile = "ESL_PASSWORD_FILE"
+	// EnvAppHost and EnvAppPort are where an outbound app listens: 127.0.0.1 and 9000.
+	EnvAppHost = "ESL_APP_HOST"
+	EnvAppPort = "ESL_APP_PORT"
+	// EnvAllow lists the networks (CIDR) or addresses from which FreeSWITCH may connect, separated by commas.
+	EnvAllow = "GENESIS_ALLOW"
+	// EnvMaxSessions bounds the calls at a time: 20,000.
+	EnvMaxSessions = "GENESIS_MAX_SESSIONS"
+	// EnvLogLevel is trace, debug, info, warn or error: info. EnvESLLogLevel is its other name, asked second.
+	EnvLogLevel    = "GENESIS_LOG_LEVEL"
+	EnvESLLogLevel = "ESL_LOG_LEVEL"
+	// EnvLogFormat is text or json: text.
+	EnvLogFormat = "GENESIS_LOG_FORMAT"
+	// EnvObservabilityHost and EnvObservabilityPort are where /health, /ready and /metrics are served: all addresses,
+	// because probes come from outside, and 8000.
+	EnvObservabilityHost = "GENESIS_OBSERVABILITY_HOST"
+	EnvObservabilityPort = "GENESIS_OBSERVABILITY_PORT"
+	// EnvShutdownTimeout is how long handlers may take to finish: 10s.
+	EnvShutdownTimeout = "GENESIS_SHUTDOWN_TIMEOUT"
+	// EnvDrainDelay is how long to go on serving after /ready has turned 503: 0s.
+	EnvDrainDelay = "GENESIS_DRAIN_DELAY"
+	// EnvMode is consumer or outbound. `genesis consumer` and `genesis outbound` set it for the app that they run, so
+	// that the wrong one is noticed.
+	EnvMode = "GENESIS_MODE"
+)
+
+// environment reads variables and keeps what is wrong with them.
+type environment struct {
+	lookup func(string) (string, bool)
+	errs   []error
+}
+
+func (e *environment) get(name, otherwise string) string {
+	if value, _ := e.lookup(name); value != "" {
+		return value
+	}
+	return otherwise
+}
+
+func (e *environment) wrong(name, value, allowed string, args ...any) {
+	e.errs = append(e.errs, &ConfigError{Name: name, Value: value, Err: fmt.Errorf(allowed, args...)})
+}
+
+// port returns a TCP port; 0 is one only where it means "any".
+func (e *environment) port(name, otherwise string, least int) string {
+	value := e.get(name, otherwise)
+	if n, err := strconv.Atoi(value); err != nil || n < least || n > 65535 {
+		e.wrong(name, value, "not a port: %d to 65535 is allowed", least)
+	}
+	return value
+}
+
+func (e *environment) duration(name string, otherwise time.Duration) time.Duration {
+	value := e.get(name, otherwise.String())
+	d, err := time.ParseDuration(value)
+	if err != nil || d < 0 {
+		e.wrong(name, value, "not a duration: such as 10s or 1m30s is allowed")
+	}
+	return d
+}
+
+func (e *environment) count(name string) int {
+	value := e.get(name, "0")
+	n, err := strconv.Atoi(value)
+	if err != nil || n < 0 {
+		e.wrong(name, value, "not a number: 1 and more is allowed")
+	}
+	return n
+}
+
+// networks reads CIDRs and plain addresses.
+func (e *environment) networks(name string) []netip.Prefix {
+	var prefixes []netip.Prefix
+	for text := range strings.SplitSeq(e.get(name, ""), ",") {
+		if text = strings.TrimSpace(text); text == "" {
+			continue
+		}
+		prefix, err := netip.ParsePrefix(text)
+		if addr, addrErr := netip.ParseAddr(text); addrErr == nil {
+			prefix, err = addr.Prefix(addr.BitLen())
+		}
+		if err != nil {
+			e.wrong(name, text, "not a network: such as 10.0.0.0/8 or 192.0.2.7 is allowed")
+			continue
+		}
+		prefixes = append(prefixes, prefix.Masked())
+	}
+	return prefixes
+}
+
+func (e *environment) password() string {
+	password, file := e.get(EnvPassword, ""), e.get(EnvPasswordFile, "")
+	switch {
+	case file == "":
+		return password
+	case password != "":
+		e.wrong(EnvPasswordFile, file, "%s is set too: one of the two is allowed", EnvPassword)
+		return ""
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		var path *os.PathError
+		if errors.As(err, &path) {
+			err = path.Err
+		}
+		e.wrong(EnvPasswordFile, file, "cannot read the password: %w", err)
+		return ""
+	}
+	password, _, _ = strings.Cut(string(text), "\n")
+	if password = strings.TrimSuffix(password, "\r"); password == "" {
+		e.wrong(EnvPasswordFile, file, "its first line is empty: it has to hold the password")
+	}
+	return password
+}
+
+// newLogger writes to stderr.
+func (e *environment) newLogger() *slog.Logger {
+	name, value := EnvLogLevel, e.get(EnvLogLevel, "")
+	if value == "" {
+		name, value = EnvESLLogLevel, e.get(EnvESLLogLevel, "info")
+	}
+	level, err := observability.ParseLevel(value)
+	if err != nil {
+		e.wrong(name, value, "not a log level: trace, debug, info, warn, error are allowed")
+	}
+	format := strings.ToLower(e.get(EnvLogFormat, "text"))
+	if format != "text" && format != "json" {
+		e.wrong(EnvLogFormat, format, "not a log format: text, json are allowed")
+	}
+	return slog.New(observability.NewLogHandler(os.Stderr, observability.LogConfig{Level: level, JSON: format == "json"}))
+}
+
+// resolve fills what the options left open from the environment.
+func (c *config) resolve(mode observability.Mode) error {
+	if c.lookup == nil {
+		c.lookup = os.LookupEnv
+	}
+	e := &environment{lookup: c.lookup}
+	if told := e.get(EnvMode, string(mode)); told != string(mode) {
+		e.wrong(EnvMode, told, "the app is of the other kind: run it with `genesis %s`", mode)
+	}
+	if c.logger == nil {
+		c.logger = e.newLogger()
+	}
+	if c.stopTimeout == 0 {
+		c.stopTimeout = e.duration(EnvShutdownTimeout, 10*time.Second)
+	}
+	if c.drainDelay == 0 {
+		c.drainDelay = e.duration(EnvDrainDelay, 0)
+	}
+	if c.observe == "" && c.observeListener == nil && !c.noObserve {
+		c.observe = net.JoinHostPort(e.get(EnvObservabilityHost, ""), e.port(EnvObservabilityPort, "8000", 0))
+	}
+	if mode == observability.Consumer {
+		c.resolveConsumer(e)
+	} else {
+		c.resolveOutbound(e)
+	}
+	return errors.Join(e.errs...)
+}
+
+func (c *config) resolveConsumer(e *environment) {
+	if c.addr == "" {
+		c.addr = net.JoinHostPort(e.get(EnvHost, "127.0.0.1"), e.port(EnvPort, "8021", 1))
+	}
+	if c.user == "" {
+		c.user = e.get(EnvUser, "")
+	}
+	if c.password == "" {
+		if c.password = e.password(); c.password == "" && len(e.errs) == 0 {
+			c.password = esl.DefaultPassword
+		}
+	}
+}
+
+func (c *config) resolveOutbound(e *environment) {
+	if c.listen == "" && c.listener == nil {
+		c.listen = net.JoinHostPort(e.get(EnvAppHost, "127.0.0.1"), e.port(EnvAppPort, "9000", 0))
+	}
+	if len(c.allow) == 0 {
+		c.allow = e.networks(EnvAllow)
+	}
+	if c.maxSessions == 0 {
+		c.maxSessions = e.count(EnvMaxSessions)
+	}
+}

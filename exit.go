@@ -1,0 +1,55 @@
+package genesis
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/genesis-esl/genesis/esl"
+)
+
+// Exit codes of Run and of the command.
+const (
+	// ExitOK: stopped on request.
+	ExitOK = 0
+	// ExitFailure: something failed that a restart may mend.
+	ExitFailure = 1
+	// ExitUsage: the command line is wrong.
+	ExitUsage = 2
+	// ExitConfig: a setting is wrong, or FreeSWITCH refuses the password or the address: a restart mends nothing.
+	// The number is EX_CONFIG of sysexits.h.
+	ExitConfig = 78
+)
+
+// ConfigError says that a setting is wrong.
+type ConfigError struct {
+	// Name is the setting: the environment variable it comes from, or what the code calls it.
+	Name string
+	// Value is what was given; empty for a secret.
+	Value string
+	// Err says what is allowed.
+	Err error
+}
+
+func (e *ConfigError) Error() string {
+	if e.Value == "" {
+		return fmt.Sprintf("%s: %v", e.Name, e.Err)
+	}
+	return fmt.Sprintf("%s=%q: %v", e.Name, e.Value, e.Err)
+}
+
+// Unwrap returns what is allowed, as an error.
+func (e *ConfigError) Unwrap() error { return e.Err }
+
+// ExitCode returns the exit code for what RunContext returned: 0 for nil, 78 for a *ConfigError and for a password or
+// address that FreeSWITCH refuses, else 1.
+func ExitCode(err error) int {
+	var config *ConfigError
+	switch {
+	case err == nil:
+		return ExitOK
+	case errors.As(err, &config), errors.Is(err, esl.ErrAuthentication), errors.Is(err, esl.ErrAccessDenied):
+		return ExitConfig
+	default:
+		return ExitFailure
+	}
+}

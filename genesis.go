@@ -1,0 +1,208 @@
+package genesis
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"runtime/debug"
+	"syscall"
+	"time"
+
+	"go.opentelemetry.io/otel"
+
+	"github.com/genesis-esl/genesis/consumer"
+	"github.com/genesis-esl/genesis/observability"
+	"github.com/genesis-esl/genesis/outbound"
+	"github.com/genesis-esl/genesis/program"
+)
+
+// Run runs an app as this process and never returns: it exits with ExitCode of what RunContext returned, after one line
+// on stderr when that is an error. The app stops on SIGINT and SIGTERM; a second signal ends the process at once.
+//
+// Run makes the logger slog's default and the telemetry OpenTelemetry's, so that the app's own logs, metrics and spans
+// go the same way.
+func Run(app any, opts ...Option) {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // from then on a signal does what it does by default
+	err := RunContext(ctx, app, append([]Option{asMain}, opts...)...)
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "%s: %v\n", filepath.Base(os.Args[0]), err)
+	}
+	os.Exit(ExitCode(err))
+}
+
+func asMain(c *config) { c.main = true }
+
+// RunContext runs an app until ctx ends, and then gracefully ends it, within ShutdownTimeout; it returns nil then. It
+// returns an error when the app cannot go on: a *ConfigError for a wrong setting, what esl.Client says when FreeSWITCH
+// refuses for good, or what became of a port.
+//
+// A *consumer.App gets hooks and a logger for as long as it runs; hooks that it has are called too.
+func RunContext(ctx context.Context, app any, opts ...Option) error {
+	var c config
+	for _, opt := range opts {
+		opt(&c)
+	}
+	mode, serve, err := serverOf(app)
+	if err != nil {
+		return err
+	}
+	if err := c.resolve(mode); err != nil {
+		return err
+	}
+	if c.version == "" {
+		c.version = mainVersion()
+	}
+	obs, err := observability.New(observability.Config{
+		Mode: mode, ServiceName: c.name, Version: c.version, Logger: c.logger, DrainDelay: c.drainDelay,
+	})
+	if err != nil {
+		return err
+	}
+	r := &run{config: c, obs: obs, log: obs.Logger()}
+	if c.main {
+		slog.SetDefault(r.log)
+		otel.SetMeterProvider(obs.MeterProvider())
+		otel.SetTracerProvider(obs.TracerProvider())
+		otel.SetErrorHandler(obs.ErrorHandler())
+	}
+	return r.run(ctx, mode, serve)
+}
+
+// serveFunc serves an app until ctx ends, then ends it gracefully.
+type serveFunc func(ctx context.Context, r *run) error
+
+// serverOf tells what kind of app it is and how it is served.
+func serverOf(app any) (observability.Mode, serveFunc, error) {
+	switch app := app.(type) {
+	case *consumer.App:
+		return observability.Consumer, serveConsumer(app), nil
+	case *program.Consumer:
+		return observability.Consumer, serveProgram(app), nil
+	case outbound.Handler:
+		return observability.Outbound, serveOutbound(app), nil
+	case func(context.Context, *outbound.Session) error:
+		return observability.Outbound, serveOutbound(outbound.HandlerFunc(app)), nil
+	}
+	return "", nil, fmt.Errorf("genesis: Run takes a *consumer.App, an outbound.Handler, a *program.Consumer or a *program.Outbound, not %T", app)
+}
+
+// run is one app being run.
+type run struct {
+	config
+	obs *observability.Observability
+	log *slog.Logger
+	// l is where FreeSWITCH is awaited; nil for a consumer.
+	l net.Listener
+}
+
+// flushTimeout bounds ending the HTTP server and flushing telemetry.
+const flushTimeout = 5 * time.Second
+
+func (r *run) run(ctx context.Context, mode observability.Mode, serve serveFunc) (err error) {
+	defer func() {
+		flush, cancel := context.WithTimeout(context.WithoutCancel(ctx), flushTimeout)
+		defer cancel()
+		if shutdownErr := r.obs.Shutdown(flush); shutdownErr != nil {
+			r.log.Warn("telemetry could not be flushed", "error", shutdownErr)
+		}
+	}()
+	for _, check := range r.checks {
+		if err := r.obs.AddCheck(check); err != nil {
+			return &ConfigError{Name: "check " + check.Name, Err: err}
+		}
+	}
+	started, observed, err := r.open(mode)
+	if err != nil {
+		return err
+	}
+	serving, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer cancel(nil)
+	go func() { // ends the app when it is told to, or when its probes cannot be answered any more
+		select {
+		case <-ctx.Done():
+			r.log.Info("stopping", "timeout", r.stopTimeout, "drain_delay", r.drainDelay)
+			_ = r.obs.Drain(serving) // the app having ended by itself is no reason to wait
+			cancel(nil)
+		case err := <-observed:
+			cancel(err)
+		case <-serving.Done():
+		}
+	}()
+	for _, f := range r.onStart {
+		f(started)
+	}
+	err = serve(serving, r)
+	if cause := context.Cause(serving); err == nil && !errors.Is(cause, context.Canceled) {
+		err = cause
+	}
+	if err == nil {
+		r.log.Info("stopped")
+	}
+	return err
+}
+
+// open opens the ports, so that a busy one is an error at the start, and serves the probes. The channel tells when that
+// has ended with an error.
+func (r *run) open(mode observability.Mode) (started Started, observed chan error, err error) {
+	observed = make(chan error, 1)
+	if mode == observability.Outbound {
+		if r.l = r.listener; r.l == nil {
+			if r.l, err = listen(r.listen, "FreeSWITCH", EnvAppHost, EnvAppPort); err != nil {
+				return started, nil, err
+			}
+		}
+		started.Outbound = r.l.Addr()
+	}
+	if r.noObserve {
+		return started, observed, nil
+	}
+	l := r.observeListener
+	if l == nil {
+		if l, err = listen(r.observe, "probes", EnvObservabilityHost, EnvObservabilityPort); err != nil {
+			if r.l != nil {
+				_ = r.l.Close()
+			}
+			return started, nil, err
+		}
+	}
+	started.Observability = l.Addr()
+	go func() {
+		if err := r.obs.Serve(l); err != nil {
+			observed <- fmt.Errorf("serving /health, /ready and /metrics: %w", err)
+		}
+	}()
+	r.log.Info("observability", "address", l.Addr().String(), "paths", "/health /ready /metrics")
+	return started, observed, nil
+}
+
+// listen opens a port and says in one line why it cannot.
+func listen(addr, whom, hostVariable, portVariable string) (net.Listener, error) {
+	l, err := net.Listen("tcp", addr)
+	if err == nil {
+		return l, nil
+	}
+	var dns *net.DNSError
+	var bad *net.AddrError
+	if errors.As(err, &dns) || errors.As(err, &bad) {
+		return nil, &ConfigError{Name: hostVariable, Value: addr, Err: errors.New("not an address of this host")}
+	}
+	var op *net.OpError
+	if errors.As(err, &op) {
+		err = op.Err
+	}
+	return nil, fmt.Errorf("cannot listen for %s on %s (%s, %s): %w", whom, addr, hostVariable, portVariable, err)
+}
+
+// mainVersion is the version that the go tool wrote into the executable.
+func mainVersion() string {
+	if info, ok := debug.ReadBuildInfo(); ok {
+		return info.Main.Version
+	}
+	return ""
+}

@@ -1,0 +1,230 @@
+package genesis_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/genesis-esl/genesis"
+	"github.com/genesis-esl/genesis/consumer"
+	"github.com/genesis-esl/genesis/esl"
+	"github.com/genesis-esl/genesis/esl/esltest"
+	"github.com/genesis-esl/genesis/outbound"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// patience bounds every wait in these tests.
+const patience = 20 * time.Second
+
+func environ(vars map[string]string) genesis.Option {
+	return genesis.Environ(func(name string) (string, bool) {
+		value, ok := vars[name]
+		return value, ok
+	})
+}
+
+func quiet() genesis.Option { return genesis.Logger(slog.New(slog.DiscardHandler)) }
+
+func simulator(t *testing.T, cfg esltest.Config) *esltest.Server {
+	t.Helper()
+	sim := esltest.NewUnstartedServer(cfg)
+	if err := sim.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(sim.Close)
+	return sim
+}
+
+// start runs an app until the function it returns is called, which returns what RunContext did.
+func start(t *testing.T, app any, opts ...genesis.Option) (genesis.Started, func() error) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	up, ended := make(chan genesis.Started, 1), make(chan error, 1)
+	opts = append(opts, quiet(), genesis.Observability("127.0.0.1:0"), genesis.OnStart(func(s genesis.Started) { up <- s }))
+	go func() { ended <- genesis.RunContext(ctx, app, opts...) }()
+	stop := func() error {
+		cancel()
+		select {
+		case err := <-ended:
+			return err
+		case <-time.After(patience):
+			t.Fatal("the app did not stop")
+			return nil
+		}
+	}
+	t.Cleanup(cancel)
+	select {
+	case s := <-up:
+		return s, stop
+	case err := <-ended:
+		t.Fatalf("the app ended at once: %v", err)
+	case <-time.After(patience):
+		t.Fatal("the app did not start")
+	}
+	return genesis.Started{}, nil
+}
+
+// probe waits until GET path answers with a status, and returns the body.
+func probe(t *testing.T, addr net.Addr, path string, status int) string {
+	t.Helper()
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	deadline := time.Now().Add(patience)
+	for {
+		resp, err := client.Get("http://" + addr.String() + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if resp.StatusCode == status {
+			return string(body)
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("GET %s: %d %s, want %d", path, resp.StatusCode, body, status)
+		}
+		<-time.After(5 * time.Millisecond)
+	}
+}
+
+func TestConsumer(t *testing.T) {
+	sim := simulator(t, esltest.Config{Heartbeat: 50 * time.Millisecond})
+	app := consumer.New()
+	answered := make(chan string, 100)
+	app.HandleFunc("CHANNEL_ANSWER", func(_ context.Context, ev *esl.Event) error {
+		answered <- ev.UUID()
+		return nil
+	})
+	s, stop := start(t, app, genesis.FreeSWITCH(sim.Addr(), sim.Password()))
+	if body := probe(t, s.Observability, "/ready", http.StatusOK); body != `{"status": "ready"}` {
+		t.Errorf("/ready says %q", body)
+	}
+	if body := probe(t, s.Observability, "/health", http.StatusOK); body != `{"status": "ok"}` {
+		t.Errorf("/health says %q", body)
+	}
+	sim.API(t.Context(), "originate user/1000 &park()")
+	select {
+	case <-answered:
+	case <-time.After(patience):
+		t.Fatal("no CHANNEL_ANSWER reached the handler")
+	}
+	metrics := probe(t, s.Observability, "/metrics", http.StatusOK)
+	for _, want := range []string{"genesis_events_received_total{", "genesis_handler_duration_seconds_count{", "freeswitch_up", "go_goroutines"} {
+		if !strings.Contains(metrics, want) {
+			t.Errorf("/metrics lacks %s", want)
+		}
+	}
+	if err := sim.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	if body := probe(t, s.Observability, "/health", http.StatusServiceUnavailable); body != `{"status": "unhealthy"}` {
+		t.Errorf("/health says %q without FreeSWITCH", body)
+	}
+	if err := stop(); err != nil {
+		t.Errorf("RunContext = %v, want nil after a stop on request", err)
+	}
+}
+
+func TestOutbound(t *testing.T) {
+	handled := make(chan error, 1)
+	s, stop := start(t, func(ctx context.Context, s *outbound.Session) error {
+		err := s.Answer(ctx)
+		handled <- err
+		return err
+	}, genesis.Listen("127.0.0.1:0"))
+	probe(t, s.Observability, "/ready", http.StatusOK)
+	sim := simulator(t, esltest.Config{Extensions: []esltest.Extension{
+		{Match: "^7000$", Actions: []esltest.Action{{App: "socket", Data: s.Outbound.String() + " async full"}}},
+	}})
+	sim.API(t.Context(), "bgapi originate user/1000 7000")
+	select {
+	case err := <-handled:
+		if err != nil {
+			t.Errorf("Answer = %v", err)
+		}
+	case <-time.After(patience):
+		t.Fatal("no call reached the handler")
+	}
+	if err := stop(); err != nil {
+		t.Errorf("RunContext = %v, want nil after a stop on request", err)
+	}
+}
+
+func TestExitCodes(t *testing.T) {
+	sim := simulator(t, esltest.Config{})
+	host, port, _ := net.SplitHostPort(sim.Addr())
+	busy, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer busy.Close()
+	_, taken, _ := net.SplitHostPort(busy.Addr().String())
+	empty := filepath.Join(t.TempDir(), "empty")
+	if err := os.WriteFile(empty, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	badApp := consumer.New()
+	badApp.HandleFunc("CHANNEL_ANSWER", func(context.Context, *esl.Event) error { return nil }, consumer.Match("Unique-ID", "("))
+	call := outbound.HandlerFunc(func(context.Context, *outbound.Session) error { return nil })
+
+	tests := []struct {
+		name string
+		app  any
+		env  map[string]string
+		code int
+		says string
+	}{
+		{"wrong password", consumer.New(), map[string]string{"ESL_HOST": host, "ESL_PORT": port, "ESL_PASSWORD": "no"}, 78, "refuses the password"},
+		{"bad port", consumer.New(), map[string]string{"ESL_PORT": "abc"}, 78, `ESL_PORT="abc": not a port`},
+		{"port out of range", consumer.New(), map[string]string{"ESL_PORT": "70000"}, 78, "70000"},
+		{"bad probe port", consumer.New(), map[string]string{"GENESIS_OBSERVABILITY_PORT": "-1"}, 78, "GENESIS_OBSERVABILITY_PORT"},
+		{"no password file", consumer.New(), map[string]string{"ESL_PASSWORD_FILE": "/none/such"}, 78, "no such file"},
+		{"empty password file", consumer.New(), map[string]string{"ESL_PASSWORD_FILE": empty}, 78, "first line is empty"},
+		{"two passwords", consumer.New(), map[string]string{"ESL_PASSWORD_FILE": empty, "ESL_PASSWORD": "x"}, 78, "one of the two"},
+		{"bad level", consumer.New(), map[string]string{"ESL_LOG_LEVEL": "loud"}, 78, "loud"},
+		{"bad network", call, map[string]string{"GENESIS_ALLOW": "10.0.0.0/99"}, 78, "not a network"},
+		{"bad timeout", call, map[string]string{"GENESIS_SHUTDOWN_TIMEOUT": "ten"}, 78, "not a duration"},
+		{"wrong mode", call, map[string]string{"GENESIS_MODE": "consumer"}, 78, "genesis outbound"},
+		{"bad expression", badApp, nil, 78, `bad regular expression "("`},
+		{"busy port", call, map[string]string{"ESL_APP_PORT": taken}, 1, "address already in use"},
+		{"busy probe port", call, map[string]string{"ESL_APP_PORT": "0", "GENESIS_OBSERVABILITY_HOST": "127.0.0.1", "GENESIS_OBSERVABILITY_PORT": taken}, 1, "already in use"},
+		{"no app", 42, nil, 1, "not int"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			vars := map[string]string{"GENESIS_OBSERVABILITY_HOST": "127.0.0.1", "GENESIS_OBSERVABILITY_PORT": "0"}
+			for name, value := range tt.env {
+				vars[name] = value
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), patience)
+			defer cancel()
+			opts := []genesis.Option{environ(vars)}
+			if vars["ESL_LOG_LEVEL"] == "" {
+				opts = append(opts, quiet())
+			}
+			err := genesis.RunContext(ctx, tt.app, opts...)
+			if code := genesis.ExitCode(err); code != tt.code {
+				t.Errorf("exit code %d for %v, want %d", code, err, tt.code)
+			}
+			if err == nil || !strings.Contains(err.Error(), tt.says) {
+				t.Errorf("error %v, want it to say %q", err, tt.says)
+			}
+			if ctx.Err() != nil && !errors.Is(err, ctx.Err()) {
+				t.Error("it took too long")
+			}
+		})
+	}
+}

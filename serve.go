@@ -1,0 +1,165 @@
+package genesis
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"time"
+
+	"github.com/genesis-esl/genesis/call"
+	"github.com/genesis-esl/genesis/consumer"
+	"github.com/genesis-esl/genesis/esl"
+	"github.com/genesis-esl/genesis/outbound"
+	"github.com/genesis-esl/genesis/program"
+)
+
+func serveConsumer(app *consumer.App) serveFunc {
+	return func(ctx context.Context, r *run) error {
+		r.obs.SetAppRunning(true)
+		defer r.obs.SetAppRunning(false)
+		return r.connect(ctx, app)
+	}
+}
+
+// serveProgram serves a program that reads events. /ready says whether its process runs.
+func serveProgram(p *program.Consumer) serveFunc {
+	return func(ctx context.Context, r *run) error {
+		app := consumer.New()
+		told, logger := p.OnRunning, p.Logger
+		defer func() { p.OnRunning, p.Logger = told, logger }()
+		p.OnRunning = func(running bool) {
+			r.obs.SetAppRunning(running)
+			if told != nil {
+				told(running)
+			}
+		}
+		if logger == nil {
+			p.Logger = r.log
+		}
+		if err := p.Register(app); err != nil {
+			return &ConfigError{Name: p.Path, Err: err}
+		}
+		return p.Run(ctx, func(ctx context.Context) error { return r.connect(ctx, app) })
+	}
+}
+
+// connect serves a consumer until ctx ends.
+func (r *run) connect(ctx context.Context, app *consumer.App) error {
+	if err := app.Err(); err != nil {
+		return &ConfigError{Name: "app", Err: err}
+	}
+	hooks, logger, drain := app.Hooks, app.Logger, app.DrainTimeout
+	defer func() { app.Hooks, app.Logger, app.DrainTimeout = hooks, logger, drain }()
+	app.Hooks = r.consumerHooks(hooks)
+	if logger == nil {
+		app.Logger = r.log
+	}
+	if drain == 0 {
+		app.DrainTimeout = r.stopTimeout
+	}
+	r.obs.ObserveBacklog(app.Backlog)
+	r.obs.AddInfo("subscriptions", func() any { return app.Events() })
+
+	cfg := esl.ClientConfig{Addr: r.addr, User: r.user, Password: r.password, Hooks: r.obs.Hooks()}
+	for _, f := range r.client {
+		f(&cfg)
+	}
+	r.log.Info("connecting to FreeSWITCH", "address", cfg.Addr)
+	err := app.Serve(ctx, cfg)
+	switch {
+	case errors.Is(err, esl.ErrAuthentication):
+		return fmt.Errorf("FreeSWITCH at %s refuses the password (%s, %s): %w", cfg.Addr, EnvPassword, EnvPasswordFile, err)
+	case errors.Is(err, esl.ErrAccessDenied):
+		return fmt.Errorf("FreeSWITCH at %s refuses this host (apply-inbound-acl in event_socket.conf.xml): %w", cfg.Addr, err)
+	}
+	return err
+}
+
+// consumerHooks records what happens to events, and tells the app's own hooks.
+func (r *run) consumerHooks(own *consumer.Hooks) *consumer.Hooks {
+	if own == nil {
+		own = &consumer.Hooks{}
+	}
+	return &consumer.Hooks{
+		Routed: func(name string, hit bool, n int) {
+			r.obs.EventsRouted(name, hit, n)
+			if own.Routed != nil {
+				own.Routed(name, hit, n)
+			}
+		},
+		HandlerStart: func(ctx context.Context, ev *esl.Event) context.Context {
+			ctx = r.obs.HandlerStart(ctx, ev)
+			if own.HandlerStart != nil {
+				ctx = own.HandlerStart(ctx, ev)
+			}
+			return ctx
+		},
+		HandlerEnd: func(ctx context.Context, h *consumer.Handled) {
+			r.obs.HandlerEnd(ctx, h.Name, h.Duration, string(h.Failure), h.Err)
+			if own.HandlerEnd != nil {
+				own.HandlerEnd(ctx, h)
+			}
+		},
+		Dropped: func(reason string, n int) {
+			r.obs.EventsDropped(reason, n)
+			if own.Dropped != nil {
+				own.Dropped(reason, n)
+			}
+		},
+	}
+}
+
+func serveOutbound(h outbound.Handler) serveFunc {
+	return func(ctx context.Context, r *run) error {
+		instruments, err := call.NewInstruments(r.obs.MeterProvider(), r.obs.TracerProvider())
+		if err != nil {
+			return err
+		}
+		srv := &outbound.Server{
+			Handler: outbound.HandlerFunc(func(ctx context.Context, s *outbound.Session) error {
+				return r.obs.Session(ctx, s.ConnectEvent(), s.RemoteAddr().String(), func(ctx context.Context) error {
+					return h.HandleSession(ctx, s)
+				})
+			}),
+			Allow: r.allow, MaxSessions: r.maxSessions,
+			Hooks: r.obs.Hooks(), Instruments: instruments, Logger: r.log,
+			SessionHooks: &outbound.Hooks{
+				Rejected: func(_ net.Addr, reason outbound.Reason) { r.obs.Rejected(string(reason)) },
+			},
+		}
+		for _, f := range r.server {
+			f(srv)
+		}
+		r.obs.AddInfo("sessions", func() any { return srv.Sessions() })
+		return r.accept(ctx, srv)
+	}
+}
+
+// accept serves calls until ctx ends, then lets those in progress finish.
+func (r *run) accept(ctx context.Context, srv *outbound.Server) error {
+	ended := make(chan error, 1)
+	go func() { ended <- srv.Serve(r.l) }()
+	r.obs.SetListening(true)
+	defer r.obs.SetListening(false)
+	r.log.Info("awaiting FreeSWITCH", "address", r.l.Addr().String())
+	select {
+	case err := <-ended:
+		_ = srv.Close()
+		return err
+	case <-ctx.Done():
+	}
+	stopping, cancel := context.WithTimeoutCause(context.WithoutCancel(ctx), r.stopTimeout, errStopTimeout)
+	defer cancel()
+	before := time.Now()
+	if err := srv.Shutdown(stopping); err != nil {
+		r.log.Warn("calls were still in progress and have been ended", "waited", time.Since(before))
+	}
+	if err := <-ended; !errors.Is(err, outbound.ErrServerClosed) {
+		return err
+	}
+	return nil
+}
+
+// errStopTimeout is the cause of a handler's end when calls go on for longer than ShutdownTimeout.
+var errStopTimeout = errors.New("genesis: the time to finish calls is over")
