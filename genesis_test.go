@@ -149,7 +149,7 @@ func TestOutbound(t *testing.T) {
 	sim := simulator(t, esltest.Config{Extensions: []esltest.Extension{
 		{Match: "^7000$", Actions: []esltest.Action{{App: "socket", Data: s.Outbound.String() + " async full"}}},
 	}})
-	sim.API(t.Context(), "bgapi originate user/1000 7000")
+	sim.API(t.Context(), "originate user/1000 7000")
 	select {
 	case err := <-handled:
 		if err != nil {
