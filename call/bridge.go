@@ -127,8 +127,10 @@ func (c *Channel) connect(ctx context.Context, other *Channel) error {
 	if err := other.ready(ctx); err != nil {
 		return err
 	}
+	if err := c.letGo(ctx); err != nil {
+		return err
+	}
 	w := c.await(named([]string{"CHANNEL_BRIDGE"}))
-	c.setAway(true)
 	if err := c.api(ctx, "uuid_bridge "+c.uuid+" "+other.uuid); err != nil {
 		c.forget(w)
 		c.setAway(false)
@@ -143,8 +145,9 @@ func (c *Channel) connect(ctx context.Context, other *Channel) error {
 // connected waits for the bridge, or for either leg's end.
 func (c *Channel) connected(ctx context.Context, w *waiter, other *Channel) error {
 	select {
-	case <-w.found:
-		return nil
+	case ev := <-w.found:
+		_, err := found(ev)
+		return err
 	case <-other.Done():
 		c.forget(w)
 		c.setAway(false)
@@ -174,7 +177,10 @@ func (c *Channel) Bridge(ctx context.Context, other *Channel) (b Bridged, err er
 	}
 	b = Bridged{Peer: other.UUID(), Answered: true}
 	select {
-	case <-apart.found:
+	case ev := <-apart.found:
+		if _, err := found(ev); err != nil {
+			return b, err
+		}
 	case <-other.Done():
 	case <-c.ctx.Done():
 		return b, c.Err()

@@ -29,11 +29,19 @@ type ControllerConfig struct {
 // Controller makes channels over one transport and gives them their events. It is
 // safe for concurrent use.
 //
-// It is an esl.Handler: a program that only controls calls passes it to
-// Client.Serve; one that has handlers of its own passes each event to HandleEvent
-// first. The Client must be subscribed to EventNames.
+// Over an esl.Client it is made so:
+//
+//	ctl := call.NewController(ctx, nil, call.ControllerConfig{})
+//	ctl.Join(&cfg)
+//	client, err := esl.NewClient(cfg)
+//	…
+//	ctl.Bind(client)
+//	err = client.Serve(ctx, handler)
+//
+// The handler is whoever else wants the events: a consumer app, which can thus use
+// the controller's channels in its handlers, or the controller itself if nobody does.
 type Controller struct {
-	t   Transport
+	t   boundTransport
 	cfg ControllerConfig
 	ctx context.Context
 	end context.CancelCauseFunc
@@ -43,12 +51,16 @@ type Controller struct {
 	closed   error
 }
 
-// NewController returns a controller whose channels end with parent at the latest.
+// NewController returns a controller whose channels end with parent at the latest. A
+// nil transport is given later, by Bind.
 func NewController(parent context.Context, t Transport, cfg ControllerConfig) *Controller {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.Default()
 	}
-	k := &Controller{t: t, cfg: cfg}
+	k := &Controller{cfg: cfg}
+	if t != nil {
+		k.Bind(t)
+	}
 	k.ctx, k.end = context.WithCancelCause(parent)
 	return k
 }
@@ -93,7 +105,7 @@ func (k *Controller) attach(uuid string, data *esl.Event) *Channel {
 	if c := k.channels[uuid]; c != nil {
 		return c
 	}
-	c := New(k.ctx, k.t, Config{
+	c := New(k.ctx, &k.t, Config{
 		UUID: uuid, Mode: k.cfg.Mode, Data: data, Instruments: k.cfg.Instruments, Logger: k.cfg.Logger,
 		BreakTimeout: k.cfg.BreakTimeout, StreamLimit: k.cfg.StreamLimit,
 	})

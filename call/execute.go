@@ -57,7 +57,7 @@ func (a application) BuildMessage() string {
 type execution struct {
 	id      string
 	started chan struct{}   // closed at CHANNEL_EXECUTE
-	done    chan *esl.Event // holds its CHANNEL_EXECUTE_COMPLETE
+	done    chan *esl.Event // holds its CHANNEL_EXECUTE_COMPLETE; nil when that may have been missed
 }
 
 // start notes CHANNEL_EXECUTE. The channel is locked.
@@ -106,7 +106,7 @@ func (c *Channel) execute(ctx context.Context, app, arg string) (*esl.Event, err
 	}
 	select {
 	case ev := <-x.done:
-		return ev, nil
+		return found(ev)
 	case <-c.ctx.Done():
 		return x.late(c.Err())
 	case <-ctx.Done():
@@ -118,7 +118,7 @@ func (c *Channel) execute(ctx context.Context, app, arg string) (*esl.Event, err
 func (x *execution) late(err error) (*esl.Event, error) {
 	select {
 	case ev := <-x.done:
-		return ev, nil
+		return found(ev)
 	default:
 		return nil, err
 	}

@@ -185,14 +185,14 @@ func (k *Controller) launch(ctx context.Context, arg string, legs namedLegs) (uu
 		output, err := k.t.BgAPI(job, "originate "+arg)
 		finished <- result{output, err}
 	}()
-	done := ctx.Done()
+	done, cancelled := ctx.Done(), false
 	var again <-chan time.Time
 	var giveUp <-chan time.Time
 	for {
 		select {
 		case r := <-finished:
 			uuid, err := originated(r.output, r.err)
-			if done == nil { // cancelled: what has come of it is not wanted
+			if cancelled { // what has come of it is not wanted
 				if err == nil {
 					k.kill([]string{uuid})
 				}
@@ -200,7 +200,7 @@ func (k *Controller) launch(ctx context.Context, arg string, legs namedLegs) (uu
 			}
 			return uuid, err
 		case <-done:
-			done = nil
+			done, cancelled = nil, true
 			tick := time.NewTicker(killAgain)
 			defer tick.Stop()
 			again, giveUp = tick.C, time.After(cancelTimeout)

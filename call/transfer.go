@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"strings"
+
+	"github.com/genesis-esl/genesis/esl"
 )
 
 // Extension is a place in FreeSWITCH's dialplan.
@@ -59,7 +61,9 @@ func (c *Channel) Transfer(ctx context.Context, to Extension) (err error) {
 	if err := c.ready(ctx); err != nil {
 		return err
 	}
-	c.setAway(true)
+	if err := c.letGo(ctx); err != nil {
+		return err
+	}
 	if c.mode.Full() && c.mode.Async() {
 		err = c.api(ctx, "uuid_transfer "+c.uuid+" "+arg)
 	} else {
@@ -72,6 +76,18 @@ func (c *Channel) Transfer(ctx context.Context, to Extension) (err error) {
 	if isHangup(err) {
 		return err
 	}
+	return nil
+}
+
+// letGo sees that the call outlives the connection: without resume FreeSWITCH hangs
+// up what the socket application leaves behind.
+func (c *Channel) letGo(ctx context.Context) error {
+	if c.mode != Remote {
+		if _, err := c.t.Send(ctx, esl.Line("resume")); err != nil {
+			return c.explain(ctx, err)
+		}
+	}
+	c.setAway(true)
 	return nil
 }
 

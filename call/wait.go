@@ -2,6 +2,7 @@ package call
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	"github.com/genesis-esl/genesis/esl"
@@ -10,7 +11,7 @@ import (
 // waiter is somebody who waits for one event.
 type waiter struct {
 	match func(name string, ev *esl.Event) bool
-	found chan *esl.Event // holds one
+	found chan *esl.Event // holds one; nil when it may have been missed
 }
 
 // wake gives the event to those who wait for it. c.mu is held.
@@ -47,12 +48,12 @@ func (c *Channel) forget(w *waiter) {
 func (c *Channel) receive(ctx context.Context, w *waiter) (*esl.Event, error) {
 	select {
 	case ev := <-w.found:
-		return ev, nil
+		return found(ev)
 	case <-c.ctx.Done():
 		c.forget(w)
 		select { // what came before the end counts
 		case ev := <-w.found:
-			return ev, nil
+			return found(ev)
 		default:
 			return nil, c.Err()
 		}
@@ -60,6 +61,32 @@ func (c *Channel) receive(ctx context.Context, w *waiter) (*esl.Event, error) {
 		c.forget(w)
 		return nil, c.ended(ctx)
 	}
+}
+
+// errMissed is the error of whoever waited for an event while the connection was
+// lost.
+var errMissed = &esl.DisconnectedError{Sent: true, Cause: errors.New("events may have been missed")}
+
+func found(ev *esl.Event) (*esl.Event, error) {
+	if ev == nil {
+		return nil, errMissed
+	}
+	return ev, nil
+}
+
+// Interrupt fails whatever waits for an event with esl.ErrDisconnected, because the
+// connection was lost and the event may have been missed. The channel lives on.
+func (c *Channel) Interrupt() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, w := range c.waiters {
+		w.found <- nil
+	}
+	c.waiters = nil
+	for _, x := range c.running {
+		x.done <- nil
+	}
+	c.running = nil
 }
 
 func named(names []string) func(string, *esl.Event) bool {
@@ -104,8 +131,9 @@ func (c *Channel) waitOn(ctx context.Context, w *waiter, over bool) error {
 		return err
 	}
 	select {
-	case <-w.found:
-		return nil
+	case ev := <-w.found:
+		_, err := found(ev)
+		return err
 	case <-ctx.Done():
 		c.forget(w)
 		return context.Cause(ctx)

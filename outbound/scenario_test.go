@@ -24,7 +24,9 @@ type subject struct {
 func (s *subject) press(digits string) { s.api("uuid_recv_dtmf " + s.ch.UUID() + " " + digits) }
 
 // kill lets the other party hang up.
-func (s *subject) kill(cause call.Cause) { s.api("uuid_kill " + s.ch.UUID() + " " + string(cause)) }
+func (s *subject) kill(cause call.Cause) {
+	_, _ = s.by.API(s.ctx, "uuid_kill "+s.ch.UUID()+" "+string(cause)) // the test may be over with the hangup
+}
 
 // during runs fn once the channel executes app, while the caller goes on.
 func (s *subject) during(app string, fn func()) {
@@ -104,22 +106,27 @@ func (w *world) parked() string {
 // control starts a client with a controller.
 func control(t *testing.T, w *world) *call.Controller {
 	t.Helper()
-	up := make(chan struct{}, 1)
-	client, err := esl.NewClient(esl.ClientConfig{
-		Addr: w.fs.Addr(), Events: call.EventNames(),
+	up := make(chan struct{}, 10)
+	cfg := esl.ClientConfig{
+		Addr: w.fs.Addr(), Backoff: esl.Backoff{Min: time.Millisecond, Max: 20 * time.Millisecond},
 		OnUp: func(context.Context, esl.Up) { up <- struct{}{} },
-	})
+	}
+	ctl := call.NewController(context.Background(), nil, call.ControllerConfig{})
+	ctl.Join(&cfg)
+	client, err := esl.NewClient(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctl := call.NewController(context.Background(), client, call.ControllerConfig{})
+	ctl.Bind(client)
 	served := make(chan error, 1)
-	go func() { served <- client.Serve(context.Background(), ctl) }()
+	nobody := esl.HandlerFunc(func(context.Context, *esl.Event) {})
+	go func() { served <- client.Serve(context.Background(), nobody) }()
 	t.Cleanup(func() {
 		ctl.Close(esl.ErrClosed)
 		_ = client.Close()
 		<-served
 	})
+	w.up = up
 	result(t, w, up)
 	return ctl
 }
@@ -262,10 +269,10 @@ func TestHangupEndsEverything(t *testing.T) {
 		waits := []func() error{
 			func() error { _, err := s.ch.Wait(background, "NO_SUCH_EVENT"); return err },
 			func() error { return s.ch.WaitState(background, call.StateReset) },
-			func() error { return s.ch.Park(background) },
+			func() error { return s.ch.Sleep(background, 10*time.Minute) },
 			func() error { _, err := s.ch.Playback(background, "tone_stream://%(600000,0,440)"); return err },
 		}
-		s.during("playback", func() { s.kill(call.NoUserResponse) })
+		s.on("CHANNEL_EXECUTE", anyEvent, func() { s.kill(call.NoUserResponse) })
 		for _, wait := range waits {
 			go func() { errs <- wait() }()
 		}

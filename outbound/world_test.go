@@ -41,6 +41,7 @@ type world struct {
 	addr string    // of our server
 	by   *esl.Conn // what happens outside of our control
 	ctx  context.Context
+	up   chan struct{} // a client has connected
 }
 
 // newWorld starts FreeSWITCH and srv, and ends both with the test.

@@ -44,7 +44,7 @@ func newAttempt(ctx context.Context, r *race, index int, release func()) *attemp
 }
 
 // run calls, and says what has become of it. It ends when the call has ended or been answered.
-func (a *attempt) run(with Originator, outcomes chan<- outcome) {
+func (a *attempt) run(with call.Originator, outcomes chan<- outcome) {
 	defer a.cancel(nil)
 	channel, err := a.ring(with)
 	if err == nil && a.confirm != nil {
@@ -56,7 +56,7 @@ func (a *attempt) run(with Originator, outcomes chan<- outcome) {
 	outcomes <- outcome{attempt: a, channel: channel, err: err}
 }
 
-func (a *attempt) ring(with Originator) (*call.Channel, error) {
+func (a *attempt) ring(with call.Originator) (*call.Channel, error) {
 	ctx, cancel := context.WithTimeoutCause(a.ctx, a.ringTime, call.NoAnswer)
 	defer cancel()
 	channel, err := with.Originate(ctx, a.request)

@@ -22,7 +22,7 @@ type race struct {
 	options
 	balancer     Balancer // nil once it has failed
 	log          *slog.Logger
-	with         Originator
+	with         call.Originator
 	destinations []Destination
 	mode         Mode
 	begun        time.Time
@@ -40,7 +40,7 @@ type outcome struct {
 	err     error
 }
 
-func newRace(r *Ringer, with Originator, destinations []Destination, mode Mode, o options) *race {
+func newRace(r *Ringer, with call.Originator, destinations []Destination, mode Mode, o options) *race {
 	return &race{
 		options: o, balancer: r.balancer, with: with, destinations: slices.Clone(destinations), mode: mode,
 		log: r.log, running: make(map[*attempt]struct{}), outcomes: make(chan outcome), begun: time.Now(),

@@ -13,12 +13,6 @@ import (
 	"github.com/genesis-esl/genesis/call"
 )
 
-// Originator makes calls: a call.Controller over an esl.Client, or an outbound.Session. When ctx ends, it must
-// end the call it was making, with context.Cause(ctx) as the hangup cause if that is a call.Cause.
-type Originator interface {
-	Originate(ctx context.Context, o call.Originate) (*call.Channel, error)
-}
-
 // Destination is one who may take the call. Only To is required.
 type Destination struct {
 	// To is who is called.
@@ -137,8 +131,11 @@ func New(cfg Config) (*Ringer, error) {
 // the time of the Timeout option is over, and with context.Cause when ctx ends or, with the *call.HangupError, when
 // the caller given by For hangs up. When it returns, nobody rings any more.
 //
+// Calls are made by with: a call.Controller, or the caller's outbound.Session. Attempts that are not wanted any more
+// are cancelled with a context whose cause is the hangup cause: call.LoseRace, call.OriginatorCancel or call.NoAnswer.
+//
 // A balancer that fails costs no call: the destinations are then called in the order given.
-func (r *Ringer) Ring(ctx context.Context, with Originator, destinations []Destination, mode Mode, opts ...Option) (*Answer, error) {
+func (r *Ringer) Ring(ctx context.Context, with call.Originator, destinations []Destination, mode Mode, opts ...Option) (*Answer, error) {
 	o := newOptions(opts)
 	if err := check(destinations, mode, o); err != nil {
 		return nil, err

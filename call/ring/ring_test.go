@@ -1,0 +1,225 @@
+package ring_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/genesis-esl/genesis/call"
+	"github.com/genesis-esl/genesis/call/ring"
+	"github.com/genesis-esl/genesis/esl/esltest"
+)
+
+// soon is what must not take as long as a ringing telephone.
+const soon = 5 * time.Second
+
+func TestOneOfTwoAnswersAtOnce(t *testing.T) {
+	w := newWorld(t, esltest.Endpoint{Match: "user/rings", Answer: -1})
+	start := time.Now()
+	answer := w.ring(users("rings", "answers"), ring.Parallel)
+	if answer.Destination.ID != "answers" || answer.Index != 1 || time.Since(start) > soon {
+		t.Errorf("%q won after %s", answer.Destination.ID, time.Since(start))
+	}
+	w.alone(answer)
+}
+
+func TestTwoAnswerBeforeAnybodyWaits(t *testing.T) {
+	w := newWorld(t)
+	next := 0
+	for range 20 {
+		answer := w.ring(users("one", "two"), ring.Parallel)
+		w.alone(answer)
+		loser := "one"
+		if answer.Destination.ID == "one" {
+			loser = "two"
+		}
+		var end sight
+		if end, next = w.await("CHANNEL_HANGUP", loser, next); end.cause != "LOSE_RACE" && end.cause != "ORIGINATOR_CANCEL" {
+			t.Errorf("the loser was hung up with %q", end.cause)
+		}
+		if err := answer.Channel.Hangup(w.ctx, ""); err != nil {
+			t.Fatal(err)
+		}
+		_, next = w.await("CHANNEL_HANGUP", answer.Destination.ID, next)
+	}
+}
+
+func TestOneIsBusyAndOneAnswers(t *testing.T) {
+	w := newWorld(t, esltest.Endpoint{Match: "user/answers", Ring: 50 * time.Millisecond, Answer: 50 * time.Millisecond})
+	for _, list := range [][]ring.Destination{users("busy", "answers"), users("answers", "busy")} {
+		answer := w.ring(list, ring.Parallel)
+		if answer.Destination.ID != "answers" {
+			t.Errorf("%q won", answer.Destination.ID)
+		}
+		if len(answer.Missed) != 1 || !errors.Is(answer.Missed[0].Err, call.UserBusy) {
+			t.Errorf("missed %+v", answer.Missed)
+		}
+		w.alone(answer)
+		if err := answer.Channel.Hangup(w.ctx, ""); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestSequentialWithABusyFirst(t *testing.T) {
+	w := newWorld(t)
+	start := time.Now()
+	answer := w.ring(users("busy", "answers"), ring.Sequential)
+	if answer.Destination.ID != "answers" || time.Since(start) > soon {
+		t.Errorf("%q won after %s", answer.Destination.ID, time.Since(start))
+	}
+	w.alone(answer)
+}
+
+func TestNobodyAnswers(t *testing.T) {
+	w := newWorld(t)
+	for _, mode := range []ring.Mode{
+		ring.Parallel, ring.Sequential, ring.Balancing, ring.RoundRobin, ring.Random, ring.LongestIdle, ring.Weighted,
+	} {
+		r := newRinger(t, ring.Config{})
+		_, err := r.Ring(w.ctx, w.calls, users("busy", "reject", "noanswer"), mode, ring.RingTime(100*time.Millisecond))
+		var nobody *ring.NoAnswerError
+		if !errors.As(err, &nobody) || len(nobody.Attempts) != 3 || nobody.TimedOut {
+			t.Fatalf("%s: %v", mode, err)
+		}
+		for _, cause := range []error{ring.ErrNoAnswer, call.UserBusy, call.CallRejected, call.NoAnswer} {
+			if !errors.Is(err, cause) {
+				t.Errorf("%s: %v is not %v", mode, err, cause)
+			}
+		}
+	}
+	w.empty()
+}
+
+// empty waits until no leg is left.
+func (w *world) empty() {
+	w.t.Helper()
+	for _, leg := range w.fs.Legs() {
+		if _, err := leg.WaitHangup(w.ctx); err != nil {
+			w.t.Errorf("a leg is still there: %v", err)
+		}
+	}
+}
+
+func TestTimeoutOfTheWhole(t *testing.T) {
+	w := newWorld(t, esltest.Endpoint{Match: "user/", Answer: -1})
+	_, err := newRinger(t, ring.Config{}).Ring(w.ctx, w.calls, users("1", "2"), ring.Sequential, ring.Timeout(100*time.Millisecond))
+	var nobody *ring.NoAnswerError
+	if !errors.As(err, &nobody) || !nobody.TimedOut || len(nobody.Attempts) != 1 {
+		t.Errorf("got %v", err)
+	}
+	w.empty()
+}
+
+func TestDelay(t *testing.T) {
+	w := newWorld(t, esltest.Endpoint{Match: "user/rings", Answer: -1})
+	list := users("rings", "later")
+	list[1].Delay = 200 * time.Millisecond
+	start := time.Now()
+	answer := w.ring(list, ring.Parallel)
+	if took := time.Since(start); answer.Destination.ID != "later" || took < list[1].Delay {
+		t.Errorf("%q won after %s", answer.Destination.ID, took)
+	}
+
+	list = users("busy", "later")
+	list[1].Delay = time.Hour
+	start = time.Now()
+	answer = w.ring(list, ring.Parallel)
+	if took := time.Since(start); answer.Destination.ID != "later" || took > soon {
+		t.Errorf("nobody rang: %q won after %s", answer.Destination.ID, took)
+	}
+}
+
+func TestConfirmation(t *testing.T) {
+	w := newWorld(t,
+		esltest.Endpoint{Match: "user/machine"},
+		esltest.Endpoint{Match: "user/accepts", Ring: 100 * time.Millisecond},
+		esltest.Endpoint{Match: "user/wins", Ring: 10 * time.Millisecond},
+	)
+	w.keys = map[string]string{"declines": "2", "accepts": "1", "wins": "1"}
+	confirm := ring.Confirmed(ring.Confirm{File: "tone_stream://%(100,0,440)", Timeout: 10 * time.Second})
+	for _, mode := range []ring.Mode{ring.Parallel, ring.Sequential} {
+		answer := w.ring(users("declines", "accepts"), mode, confirm)
+		if answer.Destination.ID != "accepts" || len(answer.Missed) != 1 || !errors.Is(answer.Missed[0].Err, ring.ErrNotConfirmed) {
+			t.Errorf("%s: %q won, missed %+v", mode, answer.Destination.ID, answer.Missed)
+		}
+		w.alone(answer)
+		if err := answer.Channel.Hangup(w.ctx, ""); err != nil {
+			t.Error(err)
+		}
+	}
+	answer := w.ring(users("machine", "wins"), ring.Parallel, confirm) // the machine is still being asked
+	if answer.Destination.ID != "wins" {
+		t.Errorf("%q won", answer.Destination.ID)
+	}
+	w.alone(answer)
+}
+
+// TestCallerHangsUp ends the caller while others ring, in every mode.
+func TestCallerHangsUp(t *testing.T) {
+	w := newWorld(t, esltest.Endpoint{Match: "user/caller"}, esltest.Endpoint{Match: "user/", Answer: -1})
+	next := 0
+	for _, mode := range []ring.Mode{ring.Parallel, ring.Sequential, ring.Balancing} {
+		caller, err := w.calls.Originate(w.ctx, call.Originate{To: call.To(call.User("caller", ""))})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ended := make(chan error)
+		go func() {
+			_, err := newRinger(t, ring.Config{}).Ring(w.ctx, w.calls, users("a", "b"), mode, ring.For(caller))
+			ended <- err
+		}()
+		_, next = w.await("CHANNEL_PROGRESS", "a", next)
+		w.fs.Leg(caller.UUID()).Hangup("ORIGINATOR_CANCEL")
+		var hangup *call.HangupError
+		if err := <-ended; !errors.As(err, &hangup) || hangup.UUID != caller.UUID() {
+			t.Errorf("%s: got %v", mode, err)
+		}
+		w.empty()
+	}
+}
+
+func TestContextEnds(t *testing.T) {
+	w := newWorld(t, esltest.Endpoint{Match: "user/", Answer: -1})
+	enough := errors.New("enough")
+	ctx, cancel := context.WithCancelCause(w.ctx)
+	ended := make(chan error)
+	go func() {
+		_, err := newRinger(t, ring.Config{}).Ring(ctx, w.calls, users("a"), ring.Parallel)
+		ended <- err
+	}()
+	w.await("CHANNEL_PROGRESS", "a", 0)
+	cancel(enough)
+	if err := <-ended; !errors.Is(err, enough) {
+		t.Errorf("got %v", err)
+	}
+	w.empty()
+	if _, err := newRinger(t, ring.Config{}).Ring(ctx, w.calls, users("a"), ring.Parallel); !errors.Is(err, enough) {
+		t.Errorf("a context that had ended: %v", err)
+	}
+}
+
+func TestRefuses(t *testing.T) {
+	w := newWorld(t)
+	r := newRinger(t, ring.Config{})
+	bad := users("1")
+	bad[0].Delay = -1
+	for name, try := range map[string]func() (*ring.Answer, error){
+		"nobody": func() (*ring.Answer, error) { return r.Ring(w.ctx, w.calls, nil, ring.Parallel) },
+		"mode":   func() (*ring.Answer, error) { return r.Ring(w.ctx, w.calls, users("1"), ring.Mode(99)) },
+		"delay":  func() (*ring.Answer, error) { return r.Ring(w.ctx, w.calls, bad, ring.Parallel) },
+		"timeout": func() (*ring.Answer, error) {
+			return r.Ring(w.ctx, w.calls, users("1"), ring.Parallel, ring.Timeout(-1))
+		},
+		"no dial": func() (*ring.Answer, error) { return r.Ring(w.ctx, w.calls, []ring.Destination{{}}, ring.Parallel) },
+		"ringtime": func() (*ring.Answer, error) {
+			return r.Ring(w.ctx, w.calls, users("1"), ring.Parallel, ring.RingTime(0))
+		},
+	} {
+		if _, err := try(); err == nil {
+			t.Errorf("%s: no error", name)
+		}
+	}
+	w.empty()
+}

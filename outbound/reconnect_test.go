@@ -1,0 +1,102 @@
+package outbound_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/genesis-esl/genesis/call"
+	"github.com/genesis-esl/genesis/esl"
+	"github.com/genesis-esl/genesis/esl/esltest"
+	"github.com/genesis-esl/genesis/outbound"
+)
+
+// TestConnectionLost cuts the connection under an operation: it fails at once, and
+// the channel can be used over the next connection.
+func TestConnectionLost(t *testing.T) {
+	w := serve(t, esltest.Config{}, func(context.Context, *outbound.Session) error { return nil })
+	ctl := control(t, w)
+	ch := ctl.Attach(w.parked(), nil)
+	gone := ctl.Attach(w.parked(), nil)
+	subject := &subject{world: w, ch: ch, orig: ctl}
+	playing := make(chan struct{})
+	subject.during("playback", func() { close(playing) })
+	lost := make(chan error, 2)
+	go func() {
+		_, err := ch.Playback(w.ctx, "tone_stream://%(600000,0,440)")
+		lost <- err
+	}()
+	go func() {
+		_, err := gone.Wait(w.ctx, "CHANNEL_BRIDGE")
+		lost <- err
+	}()
+	result(t, w, playing)
+	_ = w.by.Close()
+	w.fs.CutConnections()
+	for range 2 {
+		if err := result(t, w, lost); !errors.Is(err, esl.ErrDisconnected) {
+			t.Errorf("ended with %v", err)
+		}
+	}
+	result(t, w, w.up)
+	if err := ch.Break(w.ctx); err != nil {
+		t.Errorf("break: %v", err)
+	}
+	if _, err := ch.Execute(w.ctx, "set", "a=b"); err != nil {
+		t.Errorf("channel unusable: %v", err)
+	}
+	if err := ch.Hangup(w.ctx, call.NormalClearing); err != nil {
+		t.Errorf("hangup: %v", err)
+	}
+}
+
+// TestRestart looks that the channels of a FreeSWITCH that is no more have ended.
+func TestRestart(t *testing.T) {
+	w := serve(t, esltest.Config{}, func(context.Context, *outbound.Session) error { return nil })
+	ctl := control(t, w)
+	ch := ctl.Attach(w.parked(), nil)
+	ended := make(chan error, 1)
+	go func() { ended <- ch.Park(w.ctx) }()
+	_ = w.by.Close()
+	if err := w.fs.Restart(); err != nil {
+		t.Fatal(err)
+	}
+	result(t, w, w.up)
+	if err := result(t, w, ended); !isHangup(err) && !errors.Is(err, esl.ErrDisconnected) {
+		t.Errorf("park ended with %v", err)
+	}
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
+	select {
+	case <-ch.Done():
+	case <-timer.C:
+		t.Error("the channel lives on")
+	}
+	if _, ok := ctl.Channel(ch.UUID()); ok {
+		t.Error("the controller keeps the channel")
+	}
+}
+
+func TestUnboundController(t *testing.T) {
+	ctl := call.NewController(context.Background(), nil, call.ControllerConfig{})
+	defer ctl.Close(esl.ErrClosed)
+	if _, err := ctl.Originate(context.Background(), call.Originate{To: call.To(call.User("1", ""))}); !errors.Is(err, call.ErrUnbound) {
+		t.Errorf("got %v", err)
+	}
+	ch := ctl.Attach("1", nil)
+	if err := ch.Answer(context.Background()); !errors.Is(err, call.ErrUnbound) {
+		t.Errorf("got %v", err)
+	}
+	if again := ctl.Attach("1", nil); again != ch {
+		t.Error("a channel was attached twice")
+	}
+	ctl.Detach(ch)
+	if !errors.Is(ch.Err(), esl.ErrClosed) {
+		t.Errorf("a detached channel ended with %v", ch.Err())
+	}
+	ctl.Close(esl.ErrClosed)
+	if ch := ctl.Attach("2", nil); !errors.Is(ch.Err(), esl.ErrClosed) {
+		t.Errorf("a channel of a closed controller has %v", ch.Err())
+	}
+}
