@@ -179,3 +179,9 @@ func (w *world) await(event, user string, from int) (sight, int) {
 		}
 	}
 }
+
+func (w *world) sights(from, to int) []sight {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.seen[from:to]
+}
