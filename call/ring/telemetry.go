@@ -14,6 +14,7 @@ import (
 	tracenoop "go.opentelemetry.io/otel/trace/noop"
 
 	"github.com/genesis-esl/genesis/call"
+	"github.com/genesis-esl/genesis/esl"
 )
 
 const scope = "github.com/genesis-esl/genesis/call/ring"
@@ -93,6 +94,8 @@ func resultOf(ctx context.Context, err error) (result, why string) {
 		return "answered", ""
 	case errors.As(err, &nobody) && nobody.TimedOut:
 		return "no_answer", "timeout"
+	case nobody != nil && errors.Is(err, esl.ErrDisconnected):
+		return "error", "disconnected"
 	case nobody != nil:
 		return "no_answer", ""
 	case errors.As(err, &hangup):
