@@ -79,7 +79,6 @@ func (k *Controller) Handle(ev *esl.Event) bool {
 	k.mu.Lock()
 	c := k.channels[uuid]
 	k.mu.Unlock()
-	k.cfg.Instruments.route(ev.Name(), c != nil)
 	if c == nil {
 		return false
 	}

@@ -63,8 +63,6 @@ type Instruments struct {
 	digits     metric.Int64Counter
 	calls      metric.Float64Histogram
 	timeouts   metric.Int64Counter
-	routed     metric.Int64Counter
-	unrouted   metric.Int64Counter
 }
 
 // NewInstruments makes the instruments. A nil provider measures nothing.
@@ -87,8 +85,6 @@ func NewInstruments(meters metric.MeterProvider, tracers trace.TracerProvider) (
 		{&in.bridges, "genesis.channel.bridge.operations", "Bridges asked for"},
 		{&in.digits, "genesis.channel.dtmf.received", "DTMF digits received"},
 		{&in.timeouts, "genesis.timeouts", "Operations that ran out of time"},
-		{&in.routed, "genesis.channel.routing.hits", "Events given to the channel they are about"},
-		{&in.unrouted, "genesis.channel.routing.fallback", "Channel events about a channel nobody controls"},
 	}
 	for _, c := range counters {
 		var err error
@@ -198,27 +194,3 @@ func (in *Instruments) digit(digit string) {
 	}
 	in.digits.Add(context.Background(), 1, metric.WithAttributes(attr("dtmf_digit", label)))
 }
-
-// route notes an event that was looked up among the channels. The names are those
-// that channels live on, so that the label is one of a closed set.
-func (in *Instruments) route(name string, hit bool) {
-	if in == nil {
-		return
-	}
-	if !channelEvents[name] {
-		name = "other"
-	}
-	counter := in.unrouted
-	if hit {
-		counter = in.routed
-	}
-	counter.Add(context.Background(), 1, metric.WithAttributes(attr("event_name", name)))
-}
-
-var channelEvents = func() map[string]bool {
-	names := map[string]bool{}
-	for _, name := range EventNames() {
-		names[name] = true
-	}
-	return names
-}()

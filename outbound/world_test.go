@@ -35,7 +35,7 @@ var modes = map[string]string{asyncFull: "async full", syncFull: "full", asyncSi
 
 // world is a simulated FreeSWITCH, our server, and a connection of a bystander.
 type world struct {
-	t    *testing.T
+	t    testing.TB
 	fs   *esltest.Server
 	srv  *outbound.Server
 	addr string    // of our server
@@ -45,7 +45,7 @@ type world struct {
 }
 
 // newWorld starts FreeSWITCH and srv, and ends both with the test.
-func newWorld(t *testing.T, srv *outbound.Server, cfg esltest.Config) *world {
+func newWorld(t testing.TB, srv *outbound.Server, cfg esltest.Config) *world {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -114,7 +114,7 @@ func serve(t *testing.T, cfg esltest.Config, fn func(ctx context.Context, s *out
 }
 
 // result waits for what a handler has to say.
-func result[T any](t *testing.T, w *world, c <-chan T) T {
+func result[T any](t testing.TB, w *world, c <-chan T) T {
 	t.Helper()
 	select {
 	case v := <-c:
