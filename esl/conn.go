@@ -45,11 +45,16 @@ type Conn struct {
 	dec      *Decoder
 	queue    *eventQueue // nil when events are discarded
 	batch    []*Event    // read, not yet in the queue; the reading goroutine's
+	answered bool        // a reply was taken since the last read; the reading goroutine's
 	greeted  chan struct{}
 	done     chan struct{}
 	lastRead atomic.Int64 // Unix nanoseconds
 	idle     *time.Timer
-	stalled  atomic.Bool
+	// neverBlocks tells that a small message can be written without waiting for the
+	// peer to read it, when all before it has been answered: a socket has a buffer, a
+	// net.Pipe has none, and TLS may have to read first.
+	neverBlocks bool
+	stalled     atomic.Bool
 
 	mu          sync.Mutex
 	err         error
@@ -83,6 +88,10 @@ func NewConn(nc net.Conn, cfg ConnConfig) *Conn {
 	}
 	if c.hooks == nil {
 		c.hooks = &Hooks{}
+	}
+	switch nc.(type) {
+	case *net.TCPConn, *net.UnixConn:
+		c.neverBlocks = true
 	}
 	if cfg.Queue.Overflow != Discard {
 		c.queue = newEventQueue(cfg.Queue)

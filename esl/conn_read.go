@@ -2,6 +2,7 @@ package esl
 
 import (
 	"bytes"
+	"runtime"
 	"time"
 )
 
@@ -30,6 +31,12 @@ func (c *Conn) read() {
 			c.fail(err)
 			return
 		}
+		if c.answered {
+			// Whoever got an answer may have the next command ready: it goes out before
+			// this goroutine finds that there is nothing to read yet.
+			c.answered = false
+			runtime.Gosched()
+		}
 		if err := c.dec.fill(); err != nil {
 			c.fail(err)
 			return
@@ -49,6 +56,7 @@ func (c *Conn) take(frame Frame) error {
 			return err
 		}
 		c.takeReply(frame)
+		c.answered = true
 	case FrameAuthRequest:
 		select {
 		case <-c.greeted:

@@ -3,6 +3,7 @@ package esl
 import (
 	"bytes"
 	"context"
+	"runtime"
 	"sync"
 	"time"
 )
@@ -50,6 +51,8 @@ func (q *replyQueue) pop() *waiter {
 	}
 	return w
 }
+
+func (q *replyQueue) len() int { return len(q.places) - q.head }
 
 func (q *replyQueue) drain() []*waiter {
 	left := q.places[q.head:]
@@ -156,14 +159,19 @@ func (c *Conn) commandEnd(info sentCommand, reply *Reply, err error) {
 	}
 }
 
-// enqueue gives every message its place and hands all of them to the goroutine
-// that writes. They are written together, with whatever else waits.
+// enqueue gives every message its place and sees that all are written, together
+// with whatever else waits.
+//
+// A command that is alone on the connection is written right here, which spares a
+// change of goroutines. In company it is left to a goroutine that writes what many
+// callers have to say at once.
 func (c *Conn) enqueue(places []*waiter, messages ...[]byte) ([]*waiter, error) {
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	if c.err != nil {
+		c.mu.Unlock()
 		return nil, &DisconnectedError{Cause: c.err}
 	}
+	alone := c.neverBlocks && c.replies.len() == 0
 	for _, message := range messages {
 		w := waiters.Get().(*waiter)
 		w.at = c.queued
@@ -172,8 +180,17 @@ func (c *Conn) enqueue(places []*waiter, messages ...[]byte) ([]*waiter, error) 
 		c.out = append(c.out, message...)
 		c.queued += uint64(len(message))
 	}
-	if !c.flushing {
-		c.flushing = true
+	if c.flushing {
+		c.mu.Unlock()
+		return places, nil
+	}
+	c.flushing = true
+	if !alone || len(c.out) > smallBuffer {
+		c.mu.Unlock()
+		go c.flush()
+		return places, nil
+	}
+	if c.writeOut(0) {
 		go c.flush()
 	}
 	return places, nil
@@ -199,26 +216,41 @@ func (c *Conn) await(ctx context.Context, w *waiter, message []byte) (*Reply, er
 
 // flush writes until nothing is left to write.
 func (c *Conn) flush() {
-	c.mu.Lock()
-	for c.err == nil && len(c.out) > 0 {
-		out := c.out
-		c.out = c.spare[:0]
-		c.handed += uint64(len(out))
-		c.mu.Unlock()
-
-		_ = c.nc.SetWriteDeadline(time.Now().Add(c.cfg.WriteTimeout)) // Write tells
-		_, err := c.nc.Write(out)
-		if err != nil {
-			c.fail(err)
-		}
+	runtime.Gosched() // whoever else is about to send something comes along
+	for more := true; more; {
 		c.mu.Lock()
-		c.spare = nil
-		if cap(out) <= largeBuffer {
-			c.spare = out
-		}
+		more = c.writeOut(c.cfg.WriteTimeout)
+	}
+}
+
+// writeOut writes what waits, within timeout unless that is zero. The caller holds
+// mu, which is given up. It reports whether more came meanwhile; if not, nobody is
+// flushing any longer.
+func (c *Conn) writeOut(timeout time.Duration) (more bool) {
+	out := c.out
+	c.out, c.spare = c.spare[:0], nil
+	c.handed += uint64(len(out))
+	c.mu.Unlock()
+
+	if timeout > 0 {
+		_ = c.nc.SetWriteDeadline(time.Now().Add(timeout)) // Write tells
+	}
+	if _, err := c.nc.Write(out); err != nil {
+		c.fail(err)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if cap(out) <= largeBuffer {
+		c.spare = out
+	}
+	if c.err == nil && len(c.out) > 0 {
+		return true
+	}
+	if timeout > 0 {
+		_ = c.nc.SetWriteDeadline(time.Time{})
 	}
 	c.flushing = false
-	c.mu.Unlock()
+	return false
 }
 
 // takeReply gives a reply to the command whose turn it is.
