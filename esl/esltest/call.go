@@ -45,6 +45,8 @@ type CallConfig struct {
 	HangupAfter time.Duration
 	// HangupCause is the cause of that. Default NORMAL_CLEARING.
 	HangupCause string
+
+	observe *tally // the load that the call belongs to
 }
 
 // Call is a handle on a leg in the simulated FreeSWITCH: the caller's side of
@@ -87,6 +89,9 @@ func (s *Server) Call(ctx context.Context, cfg CallConfig) (*Call, error) {
 		ch.set(name, cfg.Variables[name])
 	}
 	ch.mu.Unlock()
+	if ch.observe = cfg.observe; ch.observe != nil {
+		ch.observe.began(ch)
+	}
 	c.wg.Go(ch.runInbound)
 	if cfg.Digits != "" {
 		c.wg.Go(func() { ch.keyIn(cfg.Digits, cfg.DigitDelay) })

@@ -67,6 +67,7 @@ type channel struct {
 	hit          bool // Channel-HIT-Dialplan
 	answered     bool
 	early        bool
+	observe      *tally // the load that the call belongs to
 	held         bool
 	ringReady    bool
 	cause        string

@@ -71,10 +71,12 @@ func (l *listener) fullCommand(req request) {
 
 func (l *listener) auth(line string) {
 	cfg := &l.core.srv.cfg
-	if l.core.srv.wrongPassword() && (hasPrefix(line, "auth ") || hasPrefix(line, "userauth ")) {
-		l.reply("-ERR invalid")
-		l.ended = true
-		return
+	if hasPrefix(line, "auth ") || hasPrefix(line, "userauth ") {
+		if _, refused := l.core.srv.strike(FaultPassword); refused {
+			l.reply("-ERR invalid")
+			l.ended = true
+			return
+		}
 	}
 	switch {
 	case hasPrefix(line, "auth "):

@@ -116,7 +116,7 @@ func (c *core) accept() {
 		if err != nil {
 			return
 		}
-		l := newListener(c, conn)
+		l := newListener(c, conn, inboundCall)
 		if !c.admit(l) {
 			conn.Close()
 			return

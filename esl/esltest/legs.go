@@ -229,6 +229,9 @@ func (ch *channel) runLaunched() {
 	switch {
 	case bridged:
 		ch.exchange()
+		if ch.takeTransfer() {
+			ch.runDialplan()
+		}
 	case direct:
 		if ch.runExecute() {
 			ch.runDialplan()

@@ -19,6 +19,7 @@ import (
 type listener struct {
 	core     *core
 	conn     net.Conn
+	fault    *faultConn // the same connection
 	requests chan request
 	out      []byte
 	ended    bool
@@ -61,22 +62,34 @@ type request struct {
 	more bool
 }
 
-func newListener(c *core, conn net.Conn) *listener {
-	return &listener{
+func newListener(c *core, conn net.Conn, direction string) *listener {
+	fault := c.srv.newFaultConn(conn, direction)
+	l := &listener{
 		core:     c,
-		conn:     c.srv.faulty(conn),
+		conn:     fault,
+		fault:    fault,
 		requests: make(chan request, 16),
 		wake:     make(chan struct{}, 1),
 		customs:  map[string]bool{},
 		logLevel: -1,
 		over:     make(chan struct{}),
 	}
+	fault.kill = func() { l.killed.Store(true) }
+	return l
+}
+
+func (l *listener) direction() string {
+	if l.ch != nil {
+		return outboundCall
+	}
+	return inboundCall
 }
 
 // serveInbound is the life of a connection that a client made.
 func (l *listener) serveInbound() {
 	defer l.end()
-	if refused := l.core.srv.refuse(l.conn); refused {
+	if _, refused := l.core.srv.strike(FaultRefuse); refused {
+		l.fault.reset()
 		return
 	}
 	if !l.allowed() {
@@ -103,7 +116,7 @@ func (l *listener) end() {
 
 func (l *listener) allowed() bool {
 	allow := l.core.srv.cfg.Allow
-	if l.core.srv.rejects() {
+	if _, rejected := l.core.srv.strike(FaultACL); rejected {
 		return false
 	}
 	if len(allow) == 0 {
@@ -293,6 +306,10 @@ func (l *listener) drain() bool {
 	}
 	for _, e := range events {
 		l.out = append(l.out, e.frame(format)...)
+		if l.fault.eventSent() {
+			l.flush()
+			l.fault.eventsReached()
+		}
 		if len(l.out) > 64<<10 {
 			l.flush()
 		}

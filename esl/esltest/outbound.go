@@ -45,7 +45,7 @@ func appSocket(ch *channel, arg string) {
 		return
 	}
 	ch.setVariable("socket_host", host)
-	l := newListener(ch.core, conn)
+	l := newListener(ch.core, conn, outboundCall)
 	l.ch, l.mode, l.authed = ch, mode, true
 	if !ch.core.admit(l) {
 		conn.Close()

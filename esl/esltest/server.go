@@ -14,6 +14,10 @@ type Server struct {
 	cfg  Config
 	plan *dialplan
 
+	faultMu  sync.Mutex
+	faults   []*liveFault
+	restarts sync.WaitGroup
+
 	mu       sync.Mutex
 	addr     string
 	core     *core // nil before Start and after Close
@@ -42,6 +46,11 @@ func (s *Server) Start() error {
 	if err != nil {
 		return err
 	}
+	for i := range s.cfg.Faults {
+		if err := s.cfg.Faults[i].check(); err != nil {
+			return err
+		}
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.core != nil {
@@ -51,7 +60,18 @@ func (s *Server) Start() error {
 		return errors.New("esltest: server is closed")
 	}
 	s.plan = plan
-	return s.boot(s.cfg.Addr)
+	for _, f := range s.cfg.Faults {
+		s.faults = append(s.faults, newLiveFault(f))
+	}
+	if err := s.boot(s.cfg.Addr); err != nil {
+		return err
+	}
+	for _, f := range s.faults {
+		if f.Kind == FaultRestart {
+			s.scheduleRestart(s.core, f)
+		}
+	}
+	return nil
 }
 
 // boot starts one run of FreeSWITCH. The caller holds mu.
@@ -94,6 +114,7 @@ func (s *Server) Close() {
 	if c != nil {
 		c.stop()
 	}
+	s.restarts.Wait()
 }
 
 // Restart ends FreeSWITCH and starts it again on the same port with a new

@@ -245,7 +245,11 @@ func (ch *channel) finish() {
 	ch.state = csDestroy
 	ch.fire(evChannelDestroy, srcDestroy, nil)
 	ch.setRunning(csDestroy)
+	last := ch.snapshot()
 	ch.mu.Unlock()
+	if ch.observe != nil {
+		ch.observe.ended(ch, last, now.Sub(ch.created))
+	}
 	close(ch.done)
 	ch.core.detach(ch.uuid)
 }

@@ -111,13 +111,23 @@ func (c *core) heartbeat() {
 	for {
 		select {
 		case <-ticker.C:
-			if c.srv.heartbeatDue(c) {
-				c.beat()
-			}
+			c.beatUnlessFaulty()
 		case <-c.ctx.Done():
 			return
 		}
 	}
+}
+
+// beatUnlessFaulty is the regular HEARTBEAT, late or missing if a fault says so.
+func (c *core) beatUnlessFaulty() {
+	if _, missing := c.srv.strike(FaultNoHeartbeat); missing {
+		return
+	}
+	if f, late := c.srv.strike(FaultLateHeartbeat); late {
+		c.after(f.For, nil, c.beat)
+		return
+	}
+	c.beat()
 }
 
 // beat sends a HEARTBEAT and the scheduler's note that goes with it.

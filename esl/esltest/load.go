@@ -1,0 +1,283 @@
+package esltest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Load describes a stream of calls, for finding out what an app can take.
+type Load struct {
+	// Call is what each call is like. With Call.Outbound every call goes to
+	// that outbound server; without it the calls run the dialplan (or
+	// Call.Actions) and fill the event stream of whoever listens. UUID must be
+	// empty.
+	Call CallConfig
+	// Rate is how many calls start per second. Default 10.
+	Rate float64
+	// Duration is for how long calls are started. Default 10 s.
+	Duration time.Duration
+	// Calls, when set, is how many calls are started at most.
+	Calls int
+	// Concurrent bounds the calls that exist at once; a call that would exceed
+	// it is left out and counted as skipped. Default no bound.
+	Concurrent int
+	// Drain is how long to wait for the last calls to end before they are hung
+	// up. Default 10 s.
+	Drain time.Duration
+	// Progress, when set, is called once a second with what has happened so
+	// far, on the goroutine that runs the load.
+	Progress func(Report)
+}
+
+// Report is what a Load has seen.
+type Report struct {
+	// Started, Answered and Ended count calls. Failed are those that ended
+	// without ever having been answered; Skipped were left out because of
+	// Load.Concurrent; Refused could not be started.
+	Started  int `json:"started"`
+	Answered int `json:"answered"`
+	Ended    int `json:"ended"`
+	Failed   int `json:"failed"`
+	Skipped  int `json:"skipped"`
+	Refused  int `json:"refused"`
+	// Cut are the calls that were hung up because Load.Drain had passed.
+	Cut int `json:"cut"`
+	// Peak is the largest number of calls at once.
+	Peak int `json:"peak"`
+	// Elapsed is the time from the first call to the end of the last.
+	Elapsed time.Duration `json:"elapsed_ns"`
+	// Rate is the calls started per second.
+	Rate float64 `json:"calls_per_second"`
+	// Causes counts hangup causes.
+	Causes map[string]int `json:"causes"`
+	// Answer is the time from a call's start to its answer, Duration to its
+	// end.
+	Answer   Latency `json:"answer"`
+	Duration Latency `json:"duration"`
+}
+
+// Latency is a distribution of times, in nanoseconds in JSON.
+type Latency struct {
+	Count int           `json:"count"`
+	Mean  time.Duration `json:"mean_ns"`
+	P50   time.Duration `json:"p50_ns"`
+	P90   time.Duration `json:"p90_ns"`
+	P99   time.Duration `json:"p99_ns"`
+	Max   time.Duration `json:"max_ns"`
+}
+
+func latency(times []time.Duration) Latency {
+	if len(times) == 0 {
+		return Latency{}
+	}
+	sorted := slices.Clone(times)
+	slices.Sort(sorted)
+	sum := time.Duration(0)
+	for _, d := range sorted {
+		sum += d
+	}
+	at := func(p int) time.Duration { return sorted[min(len(sorted)*p/100, len(sorted)-1)] }
+	return Latency{len(sorted), sum / time.Duration(len(sorted)), at(50), at(90), at(99), sorted[len(sorted)-1]}
+}
+
+// String is the report for people.
+func (r Report) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%d calls in %v (%.1f per second), at most %d at once\n", r.Started, r.Elapsed.Round(time.Millisecond), r.Rate, r.Peak)
+	fmt.Fprintf(&b, "answered %d, failed %d, ended %d, hung up at the end %d", r.Answered, r.Failed, r.Ended, r.Cut)
+	if r.Skipped+r.Refused > 0 {
+		fmt.Fprintf(&b, ", skipped %d, refused %d", r.Skipped, r.Refused)
+	}
+	b.WriteByte('\n')
+	for _, l := range []struct {
+		name string
+		Latency
+	}{{"answered after", r.Answer}, {"ended after", r.Duration}} {
+		if l.Count > 0 {
+			fmt.Fprintf(&b, "%-15s p50 %v  p90 %v  p99 %v  max %v\n", l.name, round(l.P50), round(l.P90), round(l.P99), round(l.Max))
+		}
+	}
+	for _, cause := range slices.Sorted(maps.Keys(r.Causes)) {
+		fmt.Fprintf(&b, "%-15s %d\n", cause, r.Causes[cause])
+	}
+	return b.String()
+}
+
+func round(d time.Duration) time.Duration {
+	switch {
+	case d > time.Second:
+		return d.Round(time.Millisecond)
+	case d > time.Millisecond:
+		return d.Round(10 * time.Microsecond)
+	}
+	return d.Round(time.Microsecond)
+}
+
+// tally gathers what becomes of the calls of a load.
+type tally struct {
+	mu        sync.Mutex
+	report    Report
+	live      map[*channel]struct{}
+	answers   []time.Duration
+	durations []time.Duration
+	begun     time.Time
+	idle      chan struct{} // gets a value when no call is left
+}
+
+// Load starts calls as l says and reports what has become of them. It returns
+// when all have ended. When ctx ends, no more calls are started, those that are
+// left are hung up, and the report says what had happened; that is no error.
+func (s *Server) Load(ctx context.Context, l Load) (Report, error) {
+	if l.Call.UUID != "" {
+		return Report{}, errors.New("esltest: the calls of a load cannot share a UUID")
+	}
+	if l.Rate < 0 || l.Duration < 0 {
+		return Report{}, errors.New("esltest: rate and duration must not be negative")
+	}
+	setDefault(&l.Rate, 10)
+	setDefault(&l.Duration, 10*time.Second)
+	setDefault(&l.Drain, 10*time.Second)
+	t := &tally{live: map[*channel]struct{}{}, begun: time.Now(), idle: make(chan struct{}, 1)}
+	t.report.Causes = map[string]int{}
+	if err := s.startCalls(ctx, &l, t); err != nil {
+		return t.snapshot(), err
+	}
+	t.drain(ctx, l.Drain)
+	return t.snapshot(), nil
+}
+
+func (s *Server) startCalls(ctx context.Context, l *Load, t *tally) error {
+	tick := time.NewTicker(max(time.Duration(float64(time.Second)/l.Rate), 2*time.Millisecond))
+	defer tick.Stop()
+	second := time.NewTicker(time.Second)
+	defer second.Stop()
+	end := time.NewTimer(l.Duration)
+	defer end.Stop()
+	placed := 0
+	for {
+		due := int(time.Since(t.begun).Seconds()*l.Rate) + 1
+		for ; placed < due && (l.Calls == 0 || placed < l.Calls); placed++ {
+			if s.current() == nil {
+				return errors.New("esltest: server is not running")
+			}
+			s.place(l, t)
+		}
+		if l.Calls > 0 && placed >= l.Calls {
+			return nil
+		}
+		select {
+		case <-tick.C:
+		case <-second.C:
+			if l.Progress != nil {
+				l.Progress(t.snapshot())
+			}
+		case <-end.C:
+			return nil
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// place starts one call of a load.
+func (s *Server) place(l *Load, t *tally) {
+	t.mu.Lock()
+	if l.Concurrent > 0 && len(t.live) >= l.Concurrent {
+		t.report.Skipped++
+		t.mu.Unlock()
+		return
+	}
+	t.mu.Unlock()
+	cfg := l.Call
+	cfg.observe = t
+	if _, err := s.Call(context.Background(), cfg); err != nil {
+		t.mu.Lock()
+		t.report.Refused++
+		t.mu.Unlock()
+	}
+}
+
+// began and ended are called by the call.
+func (t *tally) began(ch *channel) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.report.Started++
+	t.live[ch] = struct{}{}
+	t.report.Peak = max(t.report.Peak, len(t.live))
+}
+
+func (t *tally) ended(ch *channel, s State, lasted time.Duration) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	delete(t.live, ch)
+	t.report.Ended++
+	t.report.Causes[s.Cause]++
+	t.durations = append(t.durations, lasted)
+	if s.Answered {
+		t.report.Answered++
+		t.answers = append(t.answers, s.AnsweredAfter)
+	} else {
+		t.report.Failed++
+	}
+	if len(t.live) == 0 {
+		select {
+		case t.idle <- struct{}{}:
+		default:
+		}
+	}
+}
+
+func (t *tally) snapshot() Report {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	r := t.report
+	r.Causes = maps.Clone(r.Causes)
+	r.Elapsed = time.Since(t.begun)
+	r.Rate = float64(r.Started) / r.Elapsed.Seconds()
+	r.Answer, r.Duration = latency(t.answers), latency(t.durations)
+	return r
+}
+
+// drain waits for the last calls, and hangs up those that last too long.
+func (t *tally) drain(ctx context.Context, patience time.Duration) {
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
+	cut := false
+	for {
+		t.mu.Lock()
+		left := len(t.live)
+		t.mu.Unlock()
+		if left == 0 {
+			return
+		}
+		select {
+		case <-t.idle:
+			continue
+		case <-timer.C:
+		case <-ctx.Done():
+		}
+		if cut {
+			return
+		}
+		cut = true
+		ctx = context.Background()
+		timer.Reset(5 * time.Second)
+		t.cut()
+	}
+}
+
+func (t *tally) cut() {
+	t.mu.Lock()
+	left := slices.Collect(maps.Keys(t.live))
+	t.report.Cut = len(left)
+	t.mu.Unlock()
+	for _, ch := range left {
+		ch.hangup("NORMAL_CLEARING", "caller")
+	}
+}
