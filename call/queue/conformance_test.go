@@ -211,7 +211,18 @@ func testPositions(t *testing.T, s store) {
 	vip := join(t, one, t.Name(), queue.Priority(1))
 	awaitPlace(t, third, 3)
 	for _, ticket := range []*queue.Ticket{first, vip, second, third} {
-		release(t, claim(t, ticket))
+		waiting, stop := ticket.Context(testContext(t))
+		slot := claim(t, ticket)
+		if <-waiting.Done(); !errors.Is(context.Cause(waiting), queue.ErrTurn) {
+			t.Errorf("the wait ended with %v", context.Cause(waiting))
+		}
+		stop()
+		held, stop := slot.Context(testContext(t))
+		release(t, slot)
+		if <-held.Done(); !errors.Is(context.Cause(held), queue.ErrReleased) {
+			t.Errorf("the slot ended with %v", context.Cause(held))
+		}
+		stop()
 		for pos := range ticket.Positions(testContext(t)) {
 			t.Errorf("a served caller is at %+v", pos)
 		}

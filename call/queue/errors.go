@@ -19,6 +19,8 @@ var (
 	ErrUnavailable = errors.New("the queue's backend cannot be reached")
 	// ErrClosed is returned after Queues.Close.
 	ErrClosed = errors.New("the queues are closed")
+	// ErrTurn is the cause of a Ticket's Context that has ended because the turn has come.
+	ErrTurn = errors.New("the turn has come")
 	// ErrLeft is returned by a Ticket that was given up by Leave.
 	ErrLeft = errors.New("the place was given up")
 )

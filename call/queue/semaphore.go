@@ -1,8 +1,6 @@
 package queue
 
-import (
-	"context"
-)
+import "context"
 
 // Semaphore is a queue with its options, to be used again and again: the form to pass to code that must take
 // turns but need not know about queues. It is safe for concurrent use.
@@ -31,19 +29,7 @@ func (s *Semaphore) Do(ctx context.Context, fn func(ctx context.Context) error) 
 		return err
 	}
 	defer func() { _ = slot.Release(ctx) }()
-	held, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	watched := make(chan struct{})
-	defer func() { <-watched }()
-	over := make(chan struct{})
-	defer close(over)
-	go func() {
-		defer close(watched)
-		select {
-		case <-slot.Done():
-			cancel(slot.Err())
-		case <-over:
-		}
-	}()
+	held, cancel := slot.Context(ctx)
+	defer cancel()
 	return fn(held)
 }

@@ -28,6 +28,25 @@ func (s *Slot) Fence() uint64 { return s.e.share.token(s.e) }
 // the backend gives the slot to anybody else.
 func (s *Slot) Done() <-chan struct{} { return s.e.gone }
 
+// Context returns a copy of ctx that ends with the slot too; its cause is then Err. Call cancel when it is not needed
+// any more.
+func (s *Slot) Context(ctx context.Context) (held context.Context, cancel context.CancelFunc) {
+	return until(ctx, s.e.gone, s.Err)
+}
+
+// until returns a copy of ctx that ends with the channel too, for the reason given then.
+func until(ctx context.Context, over <-chan struct{}, reason func() error) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	go func() {
+		select {
+		case <-over:
+			cancel(reason())
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, func() { cancel(nil) }
+}
+
 // Err is nil while the slot is held, then ErrReleased, ErrLost or ErrClosed.
 func (s *Slot) Err() error { return s.e.share.held(s.e) }
 

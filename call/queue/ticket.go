@@ -97,6 +97,17 @@ func (t *Ticket) Positions(ctx context.Context) iter.Seq[Position] {
 // Done is closed when the wait is over, one way or the other: stop the music and call Wait.
 func (t *Ticket) Done() <-chan struct{} { return t.e.turn }
 
+// Context returns a copy of ctx that ends with the wait too: what plays music with it stops when the turn has come. Its
+// cause is then ErrTurn, or why the wait failed. Call cancel when it is not needed any more.
+func (t *Ticket) Context(ctx context.Context) (waiting context.Context, cancel context.CancelFunc) {
+	return until(ctx, t.e.turn, func() error {
+		if err := t.e.share.failure(t.e); err != nil {
+			return err
+		}
+		return ErrTurn
+	})
+}
+
 // Wait waits for the slot and claims it; further calls return the same slot. It fails with a *WaitError as
 // Acquire does. When ctx ends, the place is given up, as with Join's context; once the slot was claimed, neither
 // matters any more.
