@@ -18,6 +18,7 @@ import (
 
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
+	"go.uber.org/goleak"
 
 	"github.com/genesis-esl/genesis/call"
 	"github.com/genesis-esl/genesis/call/queue"
@@ -27,6 +28,8 @@ import (
 	"github.com/genesis-esl/genesis/observability"
 	"github.com/genesis-esl/genesis/outbound"
 )
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // program is everything that records metrics, wired as the command wires it.
 type program struct {
@@ -217,7 +220,7 @@ func (p *program) get(path string) string {
 }
 
 // metricName is what a metric of ours, of FreeSWITCH's or of the process looks like.
-var metricName = regexp.MustCompile(`\b(?:genesis|freeswitch|dependency|http|go|process)_[a-z0-9_]+\b`)
+var metricName = regexp.MustCompile(`\b(?:(?:genesis|freeswitch|dependency|http|go)_[a-z0-9_]+|process_(?:resident|cpu|open)_[a-z_]+)\b`)
 
 func read(t *testing.T, path string) string {
 	t.Helper()
