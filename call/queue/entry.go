@@ -23,9 +23,9 @@ type entry struct {
 
 	// Guarded by share.mu.
 	phase     progress
-	due       bool // has something to ask the backend in the next round
-	leaving   bool // asks for Leave
-	claimed   bool // the slot was handed to the caller
+	due       urgency // of asking the backend
+	leaving   bool    // asks for Leave
+	claimed   bool    // the slot was handed to the caller
 	order     string
 	fence     uint64
 	since     time.Time
@@ -47,6 +47,19 @@ const (
 	holding
 	over
 )
+
+// urgency is how soon to ask the backend about an entry.
+type urgency uint8
+
+const (
+	never  urgency = iota
+	atEase         // its place may have moved
+	inTime         // its lease is to be renewed
+	now            // it has come, goes, or may have been granted
+)
+
+// needs raises the urgency.
+func (e *entry) needs(u urgency) { e.due = max(e.due, u) }
 
 // fail ends an entry that no share knows.
 func (e *entry) fail(cause, backend error) error {
@@ -101,7 +114,7 @@ func (e *entry) end(err error) {
 	}
 	was := e.phase
 	e.phase, e.err, e.pos = over, err, Position{}
-	e.leaving, e.due = true, true
+	e.leaving, e.due = true, now
 	if e.expiry != nil {
 		e.expiry.Stop()
 	}

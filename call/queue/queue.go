@@ -101,7 +101,7 @@ func (q *Queues) Join(ctx context.Context, queue string, opts ...Option) (*Ticke
 	}
 	ctx, span := q.tel.start(ctx, queue)
 	e := &entry{
-		id: rand.Text(), queue: queue, priority: o.priority, joined: time.Now(), phase: joining, due: true,
+		id: rand.Text(), queue: queue, priority: o.priority, joined: time.Now(), phase: joining, due: now,
 		entered: make(chan struct{}), turn: make(chan struct{}), gone: make(chan struct{}),
 		left: make(chan struct{}), moved: make(chan struct{}), tel: q.tel, span: span,
 	}

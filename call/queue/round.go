@@ -11,19 +11,22 @@ import (
 const (
 	// batchSize bounds how many entries one exchange asks about, so that no script holds Redis up for long.
 	batchSize = 256
-	// refreshEvery is how long moved places may be out of date: a busy queue is asked for positions no more often.
+	// refreshEvery and maxCalm bound how long moved places may be out of date: a busy queue is asked for positions
+	// no more often.
 	refreshEvery = 100 * time.Millisecond
+	maxCalm      = 5 * time.Second
 	// minRenew is the shortest time between two renewals.
 	minRenew = time.Second
 )
 
 // round is when the goroutine of a share has to do something by itself. Guarded by share.mu.
 type round struct {
-	renewAt  time.Time // all entries are due; zero with a backend without leases
-	retryAt  time.Time // not before, after a failure
-	hintAt   time.Time // the backend's View.Next
-	asked    time.Time // when positions were asked for last
-	dirty    bool      // positions have moved since
+	renewAt  time.Time     // all entries are due; zero with a backend without leases
+	retryAt  time.Time     // not before, after a failure
+	hintAt   time.Time     // the backend's View.Next
+	asked    time.Time     // when positions were asked for last
+	calm     time.Duration // how long not to ask again
+	dirty    bool          // positions have moved since
 	failures int
 }
 
@@ -73,35 +76,56 @@ func (s *share) exchange() bool {
 	return true
 }
 
-// collect takes what is due now.
+// collect takes what is due.
 func (s *share) collect() (batch []*entry, ops []Op, limit int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	now := time.Now()
-	if now.Before(s.retryAt) && !s.closing {
+	clock := time.Now()
+	if clock.Before(s.retryAt) && !s.closing {
 		return nil, nil, 0
 	}
-	refresh := s.dirty && now.Sub(s.asked) >= refreshEvery || passed(s.hintAt, now)
-	renew := passed(s.renewAt, now)
-	if refresh || renew {
-		s.dirty, s.asked, s.hintAt = false, now, time.Time{}
-	}
-	if renew {
-		s.renewAt = time.Time{}
-	}
-	for _, e := range s.entries {
-		if renew || refresh && e.phase == waiting {
-			e.due = true
+	s.fallDue(clock)
+	take := func(u urgency, most int) {
+		for _, e := range s.entries {
+			if len(batch) >= most {
+				return
+			}
+			if e.due == u {
+				e.due = never
+				batch, ops = append(batch, e), append(ops, e.op())
+			}
 		}
-		if e.due && len(batch) < batchSize {
-			e.due = false
-			batch, ops = append(batch, e), append(ops, e.op())
-		}
+	}
+	take(now, batchSize/2) // leaves room for renewals, whatever comes and goes
+	take(inTime, batchSize)
+	take(now, batchSize)
+	if len(batch) == 0 { // nobody waits behind those who only want to know where they stand
+		take(atEase, batchSize)
 	}
 	return batch, ops, s.limit
 }
 
-func passed(at, now time.Time) bool { return !at.IsZero() && !now.Before(at) }
+// fallDue marks the entries whose time has come.
+func (s *share) fallDue(clock time.Time) {
+	refresh := s.dirty && clock.Sub(s.asked) >= s.calm || passed(s.hintAt, clock)
+	renew := passed(s.renewAt, clock)
+	if !refresh && !renew {
+		return
+	}
+	s.dirty, s.asked, s.hintAt = false, clock, time.Time{}
+	if renew {
+		s.renewAt = time.Time{}
+	}
+	for _, e := range s.entries {
+		if renew {
+			e.needs(inTime)
+		} else if e.phase == waiting {
+			e.needs(atEase)
+		}
+	}
+}
+
+func passed(at, clock time.Time) bool { return !at.IsZero() && !clock.Before(at) }
 
 // apply takes over what the backend says.
 func (s *share) apply(start time.Time, batch []*entry, ops []Op, view View) {
@@ -109,12 +133,15 @@ func (s *share) apply(start time.Time, batch []*entry, ops []Op, view View) {
 		s.q.log.Info("backend is back", "queue", s.name)
 	}
 	s.trouble, s.failures, s.retryAt = nil, 0, time.Time{}
+	// Asking where everybody stands takes a tenth of the time at most.
+	rounds := 1 + len(s.entries)/batchSize
+	s.calm = min(max(refreshEvery, 10*time.Duration(rounds)*time.Since(start)), maxCalm)
 	for i, e := range batch {
 		s.settle(start, e, ops[i].Kind, view.States[i], view)
 	}
 	for _, id := range view.Granted {
 		if e := s.entries[id]; e != nil && e.phase == waiting {
-			e.due = true
+			e.needs(now)
 		}
 	}
 	if view.Next > 0 {
@@ -131,7 +158,7 @@ func (s *share) settle(start time.Time, e *entry, asked OpKind, st State, view V
 	case asked == Leave:
 		s.forget(e, nil)
 	case e.phase == over:
-		e.due = true // ended meanwhile: it leaves in the next round
+		e.needs(now) // ended meanwhile: it leaves in the next round
 	case st.Phase == Holding:
 		e.hold(st)
 		s.renewed(e, start)
@@ -162,7 +189,7 @@ func (s *share) failed(batch []*entry, err error) {
 	s.retryAt = time.Now().Add(s.backoff())
 	final := !errors.Is(err, ErrUnavailable)
 	for _, e := range batch {
-		e.due = true
+		e.needs(now)
 		if final && e.phase == joining {
 			s.giveUp(e, err)
 		}
@@ -224,7 +251,7 @@ func (s *share) changed(granted []string) {
 	}
 	for _, id := range granted {
 		if e := s.entries[id]; e != nil && e.phase == waiting {
-			e.due = true
+			e.needs(now)
 		}
 	}
 	s.dirty = true
@@ -237,7 +264,7 @@ func (s *share) pause() (wait time.Duration, ok bool) {
 	defer s.mu.Unlock()
 	next := earliest(s.renewAt, s.hintAt)
 	if s.dirty {
-		next = earliest(next, s.asked.Add(refreshEvery))
+		next = earliest(next, s.asked.Add(s.calm))
 	}
 	if s.failures > 0 {
 		next = s.retryAt
