@@ -20,9 +20,9 @@ import (
 // works. Probes read the last answer and cost the dependency nothing. Package
 // observability/check has ready-made functions for Run.
 //
-// The engine is our own: of the libraries for this, hellofresh/health-go runs its
-// checks when it is asked, and alexliesenfeld/health starts a new run beside one
-// that hangs, every interval, and makes a probe wait for checks.
+// The engine is our own. Of the libraries for this, hellofresh/health-go (v5.5.4) runs
+// its checks when a probe asks, and alexliesenfeld/health (v0.8.0, of 2023) starts one
+// more run beside a run that hangs, every interval for as long as it hangs.
 type Check struct {
 	// Name is the check's name in dependency_up and the detail view: small letters,
 	// digits, - and _, 64 at most.

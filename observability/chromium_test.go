@@ -181,8 +181,36 @@ func TestPageInChromium(t *testing.T) {
 	if red != "rgb(255, 223, 220)" && red != "rgb(88, 21, 28)" {
 		t.Errorf("the status is %s, not red", red)
 	}
+	b.call(t, b.session, "Emulation.setEmulatedMedia", map[string]any{
+		"features": []map[string]string{{"name": "prefers-color-scheme", "value": "dark"}},
+	})
+	if got := b.eval(t, `getComputedStyle(document.body).backgroundColor`); got != "rgb(20, 24, 29)" {
+		t.Errorf("in the dark the page is %s", got)
+	}
 	if shot := os.Getenv("PAGE_SHOT"); shot != "" {
 		b.shoot(t, shot)
+	}
+}
+
+func TestPageWithoutJavaScript(t *testing.T) {
+	s := serve(t, observability.Config{Mode: observability.Consumer})
+	exercise(t, s)
+	s.stream(t)() // a sample is taken
+	b := open(t, "about:blank")
+	b.call(t, b.session, "Emulation.setScriptExecutionDisabled", map[string]any{"value": true})
+	b.call(t, b.session, "Page.navigate", map[string]any{"url": s.url + "/"})
+	root := b.call(t, b.session, "DOM.getDocument", map[string]any{"depth": -1})
+	data, err := json.Marshal(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"Events per second", "Handler errors", "up, 127.0.0.1:8021", "refresh"} {
+		if !strings.Contains(string(data), want) {
+			t.Errorf("no %q", want)
+		}
+	}
+	if strings.Contains(string(data), `"nodeName":"polyline"`) {
+		t.Error("JavaScript ran")
 	}
 }
 

@@ -34,6 +34,7 @@ func (o *Observability) connectEnd(ctx context.Context, info esl.ConnInfo, err e
 	}
 	if err != nil {
 		o.log.DebugContext(ctx, "no connection", "type", info.Type, "role", info.Role, "remote", info.Remote, "error", err)
+		o.lifecycle.refused(ctx, info, err)
 		return
 	}
 	o.lifecycle.connected(ctx, info)

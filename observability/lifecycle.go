@@ -21,7 +21,7 @@ type lifecycle struct {
 	mu      sync.Mutex
 	retries int
 	drops   map[string]time.Time // the last of each reason
-	healthy bool
+	phase   phase
 	why     string // the last loss or failure to connect, without secrets
 }
 
@@ -116,17 +116,25 @@ func (l *lifecycle) stalled(stalled bool) {
 	l.log.Info("the app has caught up: events are read again")
 }
 
-// health logs changes between healthy and not.
-func (l *lifecycle) health(healthy bool, why string) {
+// stands logs when the process comes to work and when it no longer does, which no
+// hook tells: that HEARTBEATs stay out is seen by the clock alone.
+func (l *lifecycle) stands(p phase, why string) {
 	l.mu.Lock()
-	changed := l.healthy != healthy
-	l.healthy = healthy
+	before := l.phase
+	l.phase = p
 	l.mu.Unlock()
 	switch {
-	case !changed:
-	case healthy:
-		l.log.Info("healthy")
-	default:
+	case p == before:
+	case p == noInfo:
 		l.log.Warn("unhealthy", "reason", why)
+	case p == working:
+		l.log.Info("healthy")
+	}
+}
+
+// refused logs that FreeSWITCH does not let us in, which trying again does not mend.
+func (l *lifecycle) refused(ctx context.Context, info esl.ConnInfo, err error) {
+	if errors.Is(err, esl.ErrAuthentication) || errors.Is(err, esl.ErrAccessDenied) {
+		l.log.ErrorContext(ctx, "FreeSWITCH refuses the connection", "remote", info.Remote, "error", err)
 	}
 }

@@ -109,8 +109,7 @@ func (l *live) shutdown() {
 // sample takes one and hands it out. It runs on one goroutine at a time.
 func (l *live) sample(since time.Duration) {
 	s := l.take(since)
-	_, why := l.o.health.phase()
-	l.o.lifecycle.health(l.o.Healthy(), why)
+	l.o.lifecycle.stands(l.o.health.phase())
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.last = s

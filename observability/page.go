@@ -27,6 +27,9 @@ var (
 		"base-uri 'none'; form-action 'none'; frame-ancestors 'none'", digest(pageJS), digest(pageCSS))
 )
 
+// livePath is where the page gets its samples from.
+const livePath = "/live"
+
 // streamTimeout is how long a page may take to take one sample.
 const streamTimeout = 10 * time.Second
 

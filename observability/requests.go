@@ -46,6 +46,9 @@ func (m *requestMetrics) around(next http.Handler, known *sync.Map) http.Handler
 			attribute.String("status", strconv.Itoa(sw.code())),
 		))
 		m.total.Add(r.Context(), 1, labels)
+		if path == livePath {
+			return // open for as long as somebody looks: no time to answer
+		}
 		m.duration.Record(r.Context(), m.now().Sub(start).Seconds(), labels)
 	})
 }

@@ -53,7 +53,7 @@ func (o *Observability) routes() {
 	}
 	o.HandleFunc("GET /info", o.serveInfo)
 	o.HandleFunc("GET /{$}", o.servePage)
-	o.HandleFunc("GET /live", o.serveLive)
+	o.HandleFunc("GET "+livePath, o.serveLive)
 	o.Handle("GET /metrics", promhttp.HandlerFor(o.telemetry.registry, promhttp.HandlerOpts{
 		ErrorLog:            slog.NewLogLogger(o.log.Handler(), slog.LevelWarn),
 		ErrorHandling:       promhttp.ContinueOnError,
