@@ -1,0 +1,81 @@
+package program_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/genesis-esl/genesis/esl"
+)
+
+// TestSavesUnderLoad saves the program's file 20 times while events pour in: every
+// event is handled once, by the old process or the new one.
+func TestSavesUnderLoad(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("the program is a shell script")
+	}
+	const saves = 20
+	file := journal(t)
+	script := filepath.Join(t.TempDir(), "app.sh")
+	p := actor(t, "record", file)
+	binary := p.Path
+	save := func(n int) {
+		text := fmt.Sprintf("#!/bin/sh\n# version %d\nexec %q act record %q\n", n, binary, file)
+		if err := os.WriteFile(script+".new", []byte(text), 0o700); err != nil {
+			t.Error(err)
+		}
+		if err := os.Rename(script+".new", script); err != nil {
+			t.Error(err)
+		}
+	}
+	save(0)
+	p.Path, p.Args = script, nil
+	var starts atomic.Int64
+	p.OnRunning = func(on bool) {
+		if on {
+			starts.Add(1)
+		}
+	}
+	fed := 0
+	host(t, p, func(ctx context.Context, h esl.Handler) error {
+		ctx, cancel := context.WithCancel(ctx)
+		defer cancel()
+		watched := make(chan error, 1)
+		go func() { watched <- p.RestartOnChange(ctx) }()
+		saved := make(chan struct{})
+		go func() {
+			defer close(saved)
+			// Until the watch is set up a save goes unseen.
+			eventually(t, "the first restart", func() bool { save(0); return starts.Load() > 1 })
+			for n := range saves {
+				before := starts.Load()
+				save(n + 1)
+				eventually(t, "a restart", func() bool { return starts.Load() > before })
+			}
+		}()
+		pace := time.NewTicker(time.Millisecond)
+		defer pace.Stop()
+		for fed = 1; ; fed++ {
+			h.HandleEvent(ctx, event("DTMF", callName(fed%100), fed))
+			if fed%20 != 0 {
+				continue
+			}
+			select {
+			case <-pace.C:
+			case <-saved:
+				cancel()
+				return <-watched
+			}
+		}
+	})
+	checkOnce(t, entries(t, file), fed)
+	if starts.Load() < saves+1 {
+		t.Errorf("%d starts", starts.Load())
+	}
+	t.Logf("%d events over %d starts", fed, starts.Load())
+}
