@@ -63,7 +63,7 @@ type Channel struct {
 	peer      string     // other leg, while bridged
 	asked     Cause      // of a hangup we asked for
 	complete  *esl.Event // CHANNEL_HANGUP_COMPLETE
-	running   map[string]*execution
+	running   []*execution
 	waiters   []*waiter
 	streams   []*Stream
 	lost      error // why no more events come

@@ -2,6 +2,7 @@ package call
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -50,15 +51,14 @@ func (c *Channel) HandleEvent(ev *esl.Event) {
 func (c *Channel) note(name string, ev *esl.Event) {
 	switch name {
 	case "CHANNEL_EXECUTE":
-		if x := c.running[ev.Get("Application-UUID")]; x != nil {
-			x.start()
+		if i := c.executing(ev.Get("Application-UUID")); i >= 0 {
+			c.running[i].start()
 		}
 	case "CHANNEL_EXECUTE_COMPLETE":
-		id := ev.Get("Application-UUID")
 		// What ends because the call has ended is a hangup (recording h4_sync_full).
-		if x := c.running[id]; x != nil && c.ctx.Err() == nil {
-			delete(c.running, id)
-			x.done <- ev
+		if i := c.executing(ev.Get("Application-UUID")); i >= 0 && c.ctx.Err() == nil {
+			c.running[i].done <- ev
+			c.running = slices.Delete(c.running, i, i+1)
 		}
 	case "CHANNEL_BRIDGE":
 		c.peer = c.otherLeg(ev)
@@ -67,6 +67,11 @@ func (c *Channel) note(name string, ev *esl.Event) {
 	case "CHANNEL_HANGUP_COMPLETE":
 		c.complete = ev
 	}
+}
+
+// executing finds an application that runs, -1 if it is none of ours.
+func (c *Channel) executing(id string) int {
+	return slices.IndexFunc(c.running, func(x *execution) bool { return x.id == id })
 }
 
 // follow takes state and variables from an event. c.mu is held.

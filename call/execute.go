@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -178,17 +179,16 @@ func (c *Channel) expect() *execution {
 	x := &execution{id: esl.NewUUID(), started: make(chan struct{}), done: make(chan *esl.Event, 1)}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.running == nil {
-		c.running = make(map[string]*execution)
-	}
-	c.running[x.id] = x
+	c.running = append(c.running, x)
 	return x
 }
 
 func (c *Channel) drop(x *execution) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	delete(c.running, x.id)
+	if i := slices.Index(c.running, x); i >= 0 {
+		c.running = slices.Delete(c.running, i, i+1)
+	}
 }
 
 // sendFailed makes sense of an error of sendmsg.

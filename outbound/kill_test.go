@@ -79,7 +79,7 @@ func killAt(t *testing.T, kill int, delay time.Duration) {
 	at.Store(-1)
 	var w *world
 	ready, killed := make(chan struct{}), make(chan struct{})
-	w = serve(t, scenarioConfigPaced(2), func(ctx context.Context, s *outbound.Session) error {
+	w = serve(t, scenarioConfigPaced(10), func(ctx context.Context, s *outbound.Session) error {
 		<-ready
 		err := ivr(ctx, s, func() {
 			if int(at.Add(1)) != kill {

@@ -8,6 +8,40 @@ import (
 	"github.com/genesis-esl/genesis/esl"
 )
 
+// legs is the controller of the other legs.
+func (s *Session) legs() *call.Controller {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.others == nil {
+		s.others = call.NewController(s.srv.context(), s.conn, call.ControllerConfig{
+			Mode: call.Remote, Instruments: s.srv.Instruments, Logger: s.srv.logger(), Watch: s.watch, Unwatch: s.unwatch,
+		})
+		if s.over != nil {
+			s.others.Close(s.over)
+		}
+	}
+	return s.others
+}
+
+// ofLeg gives an event to the leg it is about, if that is one of ours.
+func (s *Session) ofLeg(ev *esl.Event) bool {
+	s.mu.Lock()
+	others := s.others
+	s.mu.Unlock()
+	return others != nil && others.Handle(ev)
+}
+
+// endLegs ends what this session has made: their connection has ended.
+func (s *Session) endLegs(err error) {
+	s.mu.Lock()
+	s.over = err
+	others := s.others
+	s.mu.Unlock()
+	if others != nil {
+		others.Close(err)
+	}
+}
+
 // watch lets the events of another leg through.
 func (s *Session) watch(ctx context.Context, uuid string) error {
 	if !s.Mode().Full() {
@@ -33,5 +67,5 @@ func (s *Session) unwatch(uuid string) {
 // Originate makes another call, from this session: its channel is controlled over
 // this connection and ends with it. It needs full. See call.Controller.Originate.
 func (s *Session) Originate(ctx context.Context, o call.Originate) (*call.Channel, error) {
-	return s.legs.Originate(ctx, o)
+	return s.legs().Originate(ctx, o)
 }

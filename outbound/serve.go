@@ -26,7 +26,7 @@ func (srv *Server) serve(nc net.Conn) {
 	if host, port, err := net.SplitHostPort(remote.String()); err == nil {
 		span.SetAttributes(attribute.String("net.peer.name", host), attribute.String("net.peer.port", port))
 	}
-	s, pumped, err := srv.greet(ctx, nc)
+	s, err := srv.greet(ctx, nc)
 	if err != nil {
 		span.SetStatus(codes.Error, "handshake")
 		srv.SessionHooks.rejected(remote, Handshake)
@@ -38,10 +38,14 @@ func (srv *Server) serve(nc net.Conn) {
 	span.SetAttributes(attribute.String("channel.uuid", s.UUID()))
 	start := time.Now()
 	srv.SessionHooks.sessionStart(s)
-	err = srv.handle(trace.ContextWithSpan(s.Context(), span), s)
-	srv.finish(s, err)
-	<-pumped
-	if err != nil {
+	handled := make(chan error, 1)
+	go func() {
+		err := srv.handle(trace.ContextWithSpan(s.Context(), span), s)
+		srv.finish(s, err)
+		handled <- err
+	}()
+	s.pump()
+	if err = <-handled; err != nil {
 		span.SetStatus(codes.Error, "handler")
 		span.RecordError(err)
 	}
@@ -50,31 +54,25 @@ func (srv *Server) serve(nc net.Conn) {
 
 // greet makes a session of a connection: connect, then in one write everything that
 // brings the call's events.
-func (srv *Server) greet(parent context.Context, nc net.Conn) (s *Session, pumped chan struct{}, err error) {
+func (srv *Server) greet(parent context.Context, nc net.Conn) (*Session, error) {
 	ctx, cancel := context.WithTimeout(parent, orDefault(srv.HandshakeTimeout, defaultHandshakeTimeout))
 	defer cancel()
 	conn, replies, err := esl.Accept(ctx, nc, esl.ConnConfig{
 		Info: esl.ConnInfo{Role: "session"}, Hooks: srv.Hooks, Limits: srv.Limits, Queue: srv.queue(),
 	})
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	s = srv.session(parent, conn, replies[0].Event())
-	pumped = make(chan struct{})
-	go func() {
-		defer close(pumped)
-		s.pump()
-	}()
+	s := srv.session(parent, conn, replies[0].Event())
 	if err := srv.subscribe(ctx, s); err != nil {
 		_ = conn.Close()
-		<-pumped
-		return nil, nil, err
+		return nil, err
 	}
-	return s, pumped, nil
+	return s, nil
 }
 
 func (srv *Server) session(parent context.Context, conn *esl.Conn, data *esl.Event) *Session {
-	s := &Session{conn: conn, connect: data}
+	s := &Session{srv: srv, conn: conn, connect: data}
 	mode := call.ModeOf(data.Get("Socket-Mode"), data.Get("Control"))
 	s.Channel = call.New(parent, conn, call.Config{
 		UUID: strings.Clone(data.UUID()), Mode: mode, Data: data, Instruments: srv.Instruments, Logger: srv.logger(),
@@ -83,9 +81,6 @@ func (srv *Server) session(parent context.Context, conn *esl.Conn, data *esl.Eve
 			s.Lost(esl.ErrSlowConsumer)
 			_ = conn.Close()
 		},
-	})
-	s.legs = call.NewController(parent, conn, call.ControllerConfig{
-		Mode: call.Remote, Instruments: srv.Instruments, Logger: srv.logger(), Watch: s.watch, Unwatch: s.unwatch,
 	})
 	return s
 }

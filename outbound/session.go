@@ -3,6 +3,7 @@ package outbound
 import (
 	"context"
 	"net"
+	"sync"
 	"sync/atomic"
 
 	"github.com/genesis-esl/genesis/call"
@@ -14,9 +15,13 @@ import (
 type Session struct {
 	*call.Channel
 	conn    *esl.Conn
-	legs    *call.Controller
+	srv     *Server
 	connect *esl.Event
 	resumed atomic.Bool
+
+	mu     sync.Mutex
+	others *call.Controller // of legs that this session has made; nil while there are none
+	over   error            // of the connection
 }
 
 // ConnectEvent returns what FreeSWITCH said of the call when it connected: all its
@@ -54,7 +59,14 @@ func (s *Session) Resume(ctx context.Context) error {
 
 // Leg returns the channel of another leg that this session controls: one it has
 // originated.
-func (s *Session) Leg(uuid string) (*call.Channel, bool) { return s.legs.Channel(uuid) }
+func (s *Session) Leg(uuid string) (*call.Channel, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.others == nil {
+		return nil, false
+	}
+	return s.others.Channel(uuid)
+}
 
 // pump gives the channels their events until the connection ends.
 func (s *Session) pump() {
@@ -68,7 +80,7 @@ func (s *Session) pump() {
 		if err != nil {
 			lost := &esl.DisconnectedError{Sent: true, Cause: err}
 			s.Lost(lost)
-			s.legs.Close(lost)
+			s.endLegs(lost)
 			return
 		}
 	}
@@ -76,7 +88,7 @@ func (s *Session) pump() {
 
 // take gives an event to its channel. What is about no leg is part of the session.
 func (s *Session) take(ev *esl.Event) {
-	if ev.UUID() != s.UUID() && s.legs.Handle(ev) {
+	if ev.UUID() != s.UUID() && s.ofLeg(ev) {
 		return
 	}
 	s.HandleEvent(ev)

@@ -37,13 +37,18 @@ func (s *Slot) Context(ctx context.Context) (held context.Context, cancel contex
 // until returns a copy of ctx that ends with the channel too, for the reason given then.
 func until(ctx context.Context, over <-chan struct{}, reason func() error) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancelCause(ctx)
-	go func() {
-		select {
-		case <-over:
-			cancel(reason())
-		case <-ctx.Done():
-		}
-	}()
+	select {
+	case <-over: // so that who comes too late does not even begin
+		cancel(reason())
+	default:
+		go func() {
+			select {
+			case <-over:
+				cancel(reason())
+			case <-ctx.Done():
+			}
+		}()
+	}
 	return ctx, func() { cancel(nil) }
 }
 

@@ -1,0 +1,30 @@
+package ring
+
+import (
+	"context"
+
+	"github.com/genesis-esl/genesis/call"
+)
+
+// Caller is whom Connect connects: an outbound.Session.
+type Caller interface {
+	call.Originator
+	Answer(ctx context.Context) error
+	Bridge(ctx context.Context, other *call.Channel) (call.Bridged, error)
+}
+
+// Connect rings for the caller, answers the caller's call when somebody takes it, if it was not, and connects the two
+// until one of them hangs up, or ctx ends. It returns who took the call and how their leg ended; their leg is hung up in
+// any case. Errors are those of Ring, in which the caller's call goes on, and those of Answer and Bridge.
+func (r *Ringer) Connect(ctx context.Context, caller Caller, destinations []Destination, mode Mode, opts ...Option) (*Answer, call.Bridged, error) {
+	answer, err := r.Ring(ctx, caller, destinations, mode, opts...)
+	if err != nil {
+		return nil, call.Bridged{}, err
+	}
+	defer hangUp(answer.Channel, call.NormalClearing)
+	if err := caller.Answer(ctx); err != nil {
+		return answer, call.Bridged{}, err
+	}
+	bridged, err := caller.Bridge(ctx, answer.Channel)
+	return answer, bridged, err
+}
