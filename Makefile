@@ -21,11 +21,12 @@ run: build ## simulated FreeSWITCH and the example consumer: prints calls, serve
 test: ## every test, with the race detector
 	$(GO) test -race -p 2 -timeout 10m $(PKGS)
 
-lint: layers ## gofmt, go vet, staticcheck, layers
+lint: layers ## gofmt, go vet, staticcheck, layers, alert rules
 	@unformatted=$$(gofmt -l $$(git ls-files -co --exclude-standard '*.go')); \
 	if [ -n "$$unformatted" ]; then echo "not gofmt'ed:"; echo "$$unformatted"; exit 1; fi
 	$(GO) vet $(PKGS)
 	$(STATICCHECK) $(PKGS)
+	$(GO) -C deploy/validate test ./...
 
 layers: ## imports point down: fails on one that does not
 	$(GO) run ./internal/layers

@@ -1,0 +1,160 @@
+package deploy_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/goccy/go-yaml"
+
+	"github.com/genesis-esl/genesis/observability"
+)
+
+// documents decodes every document of a YAML file.
+func documents(t *testing.T, path string) []map[string]any {
+	t.Helper()
+	dec := yaml.NewDecoder(strings.NewReader(read(t, path)))
+	var docs []map[string]any
+	for {
+		var doc map[string]any
+		err := dec.Decode(&doc)
+		if errors.Is(err, io.EOF) {
+			return docs
+		}
+		if err != nil {
+			t.Fatalf("%s: %v", path, err)
+		}
+		docs = append(docs, doc)
+	}
+}
+
+// at returns the value at a path of keys and indexes, or nil.
+func at(v any, path ...any) any {
+	for _, step := range path {
+		switch step := step.(type) {
+		case string:
+			m, _ := v.(map[string]any)
+			v = m[step]
+		case int:
+			list, _ := v.([]any)
+			if step >= len(list) {
+				return nil
+			}
+			v = list[step]
+		}
+	}
+	return v
+}
+
+func words(v any) (list []string) {
+	items, _ := v.([]any)
+	for _, item := range items {
+		list = append(list, item.(string))
+	}
+	return list
+}
+
+// commandLines are the arguments with which the files start the command.
+func commandLines(t *testing.T) map[string][]string {
+	t.Helper()
+	lines := map[string][]string{}
+	for _, path := range []string{"kubernetes/consumer.yaml", "kubernetes/outbound.yaml"} {
+		for _, doc := range documents(t, path) {
+			if doc["kind"] == "Deployment" {
+				lines[path] = words(at(doc, "spec", "template", "spec", "containers", 0, "args"))
+			}
+		}
+	}
+	lines["compose"] = words(at(documents(t, "compose/compose.yml")[0], "services", "genesis", "command"))
+	docker := read(t, "Dockerfile")
+	for _, m := range regexp.MustCompile(`(?m)^(?:CMD|HEALTHCHECK .* CMD) \[(.*)\]$`).FindAllStringSubmatch(docker, -1) {
+		var line []string
+		for word := range strings.SplitSeq(m[1], ", ") {
+			if word = strings.Trim(word, `"`); word != "/genesis" {
+				line = append(line, word)
+			}
+		}
+		lines["Dockerfile: "+m[0]] = line
+	}
+	unit := read(t, "systemd/genesis@.service")
+	flags := regexp.MustCompile(`\$GENESIS_ARGS (--\S+) `).FindStringSubmatch(unit)
+	lines["systemd"] = []string{"consumer", flags[1], "/dev/null"}
+	return lines
+}
+
+func TestCommandLines(t *testing.T) {
+	binary := filepath.Join(t.TempDir(), "genesis")
+	build := exec.Command("go", "build", "-o", binary, "../cmd/genesis")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	lines := commandLines(t)
+	if len(lines) != 6 {
+		t.Errorf("%d command lines: %v", len(lines), lines)
+	}
+	for where, line := range lines {
+		// With --help last, all flags before it are read and nothing is started.
+		cmd := exec.Command(binary, append(line, "--help")...)
+		var stderr bytes.Buffer
+		cmd.Stderr = &stderr
+		if err := cmd.Run(); err != nil || len(line) == 0 {
+			t.Errorf("%s: genesis %s: %v: %s", where, strings.Join(line, " "), err, &stderr)
+		}
+	}
+}
+
+func TestProbesOfManifests(t *testing.T) {
+	obs, err := observability.New(observability.Config{Mode: observability.Outbound, Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = obs.Shutdown(context.Background()) }()
+	for path, liveness := range map[string]string{"kubernetes/consumer.yaml": "/info", "kubernetes/outbound.yaml": "/health"} {
+		for _, doc := range documents(t, path) {
+			if doc["kind"] != "Deployment" {
+				continue
+			}
+			for probe, want := range map[string]string{"livenessProbe": liveness, "readinessProbe": "/ready"} {
+				got, _ := at(doc, "spec", "template", "spec", "containers", 0, probe, "httpGet", "path").(string)
+				w := httptest.NewRecorder()
+				obs.Handler().ServeHTTP(w, httptest.NewRequest("GET", got, nil))
+				if got != want || w.Code == http.StatusNotFound {
+					t.Errorf("%s: %s asks %s, want %s", path, probe, got, want)
+				}
+			}
+			if at(doc, "spec", "template", "spec", "securityContext", "runAsNonRoot") != true {
+				t.Errorf("%s runs as root", path)
+			}
+		}
+	}
+}
+
+func TestComposeMountsExist(t *testing.T) {
+	services, _ := documents(t, "compose/compose.yml")[0]["services"].(map[string]any)
+	mounts := 0
+	for name, service := range services {
+		for _, volume := range words(at(service, "volumes")) {
+			mounts++
+			source, _, _ := strings.Cut(volume, ":")
+			if _, err := os.Stat(filepath.Join("compose", source)); err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+	}
+	if mounts < 5 {
+		t.Errorf("%d mounts", mounts)
+	}
+	for _, path := range []string{"compose/prometheus.yml", "compose/grafana-datasource.yml", "compose/grafana-dashboards.yml", "prometheus/rules.yml"} {
+		documents(t, path)
+	}
+}
