@@ -49,6 +49,10 @@ const (
 	// EnvMode is consumer or outbound. `genesis consumer` and `genesis outbound` set it for the app that they run, so
 	// that the wrong one is noticed.
 	EnvMode = "GENESIS_MODE"
+	// EnvListenerFD and EnvObservabilityFD are open listeners that `genesis outbound dev` hands down, by the number of
+	// their file descriptors, so that no call is refused while an app is restarted.
+	EnvListenerFD      = "GENESIS_LISTENER_FD"
+	EnvObservabilityFD = "GENESIS_OBSERVABILITY_FD"
 )
 
 // environment reads variables and keeps what is wrong with them.
@@ -140,6 +144,27 @@ func (e *environment) password() string {
 	return password
 }
 
+// inherited returns the listener whose file descriptor a variable names, or nil.
+func (e *environment) inherited(name string) net.Listener {
+	value := e.get(name, "")
+	if value == "" {
+		return nil
+	}
+	fd, err := strconv.ParseUint(value, 10, 16)
+	if err != nil {
+		e.wrong(name, value, "not a file descriptor: a number is allowed")
+		return nil
+	}
+	file := os.NewFile(uintptr(fd), name)
+	defer func() { _ = file.Close() }() // the listener has a descriptor of its own
+	l, err := net.FileListener(file)
+	if err != nil {
+		e.wrong(name, value, "not an open listener: %w", err)
+		return nil
+	}
+	return l
+}
+
 // newLogger writes to stderr.
 func (e *environment) newLogger() *slog.Logger {
 	name, value := EnvLogLevel, e.get(EnvLogLevel, "")
@@ -176,6 +201,7 @@ func (c *config) resolve(mode observability.Mode) error {
 		c.drainDelay = e.duration(EnvDrainDelay, 0)
 	}
 	if c.observe == "" && c.observeListener == nil && !c.noObserve {
+		c.observeListener = e.inherited(EnvObservabilityFD)
 		c.observe = net.JoinHostPort(e.get(EnvObservabilityHost, ""), e.port(EnvObservabilityPort, "8000", 0))
 	}
 	if mode == observability.Consumer {
@@ -202,6 +228,7 @@ func (c *config) resolveConsumer(e *environment) {
 
 func (c *config) resolveOutbound(e *environment) {
 	if c.listen == "" && c.listener == nil {
+		c.listener = e.inherited(EnvListenerFD)
 		c.listen = net.JoinHostPort(e.get(EnvAppHost, "127.0.0.1"), e.port(EnvAppPort, "9000", 0))
 	}
 	if len(c.allow) == 0 {

@@ -24,19 +24,16 @@ import (
 // Run runs an app as this process and never returns: it exits with ExitCode of what RunContext returned, after one line
 // on stderr when that is an error. The app stops on SIGINT and SIGTERM; a second signal ends the process at once.
 //
-// Run makes the logger slog's default and the telemetry OpenTelemetry's, so that the app's own logs, metrics and spans
-// go the same way.
+// Run implies Globals.
 func Run(app any, opts ...Option) {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // from then on a signal does what it does by default
-	err := RunContext(ctx, app, append([]Option{asMain}, opts...)...)
+	err := RunContext(ctx, app, append([]Option{Globals()}, opts...)...)
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "%s: %v\n", filepath.Base(os.Args[0]), err)
 	}
 	os.Exit(ExitCode(err))
 }
-
-func asMain(c *config) { c.main = true }
 
 // RunContext runs an app until ctx ends, and then gracefully ends it, within ShutdownTimeout; it returns nil then. It
 // returns an error when the app cannot go on: a *ConfigError for a wrong setting, what esl.Client says when FreeSWITCH
@@ -65,7 +62,7 @@ func RunContext(ctx context.Context, app any, opts ...Option) error {
 		return err
 	}
 	r := &run{config: c, obs: obs, log: obs.Logger()}
-	if c.main {
+	if c.globals {
 		slog.SetDefault(r.log)
 		otel.SetMeterProvider(obs.MeterProvider())
 		otel.SetTracerProvider(obs.TracerProvider())

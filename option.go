@@ -18,7 +18,7 @@ type Option func(*config)
 // config is what the options say; zero values are left to the environment.
 type config struct {
 	lookup          func(string) (string, bool)
-	main            bool // we are the process: set globals
+	globals         bool
 	name, version   string
 	addr            string
 	user            string
@@ -133,6 +133,12 @@ func Client(f func(*esl.ClientConfig)) Option {
 // Server has f change the outbound server, after everything else: linger, timeouts, further events.
 func Server(f func(*outbound.Server)) Option {
 	return func(c *config) { c.server = append(c.server, f) }
+}
+
+// Globals makes the logger slog's default and the telemetry OpenTelemetry's, so that the app's own logs, metrics and spans
+// go the same way.
+func Globals() Option {
+	return func(c *config) { c.globals = true }
 }
 
 // Environ has lookup asked for variables in place of os.LookupEnv. The standard OTEL_* variables are still read by

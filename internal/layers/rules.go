@@ -35,6 +35,7 @@ var rules = []rule{
 	{pkg: "program/...", ours: []string{"esl", "call/...", "consumer", "outbound", "program/..."}},
 	{pkg: ".", ours: []string{"esl/...", "call/...", "consumer", "outbound", "observability/...", "program/..."}},
 	{pkg: "internal/...", ours: []string{"internal/..."}},
+	{pkg: "internal/printer", ours: []string{"esl", "consumer"}},
 	{pkg: "cmd/...", ours: []string{"*"}},
 	{pkg: "deploy/...", ours: []string{"*"}},
 	{pkg: "examples/...", ours: []string{".", "esl/...", "call/...", "consumer", "outbound", "observability/...", "program/..."}},

@@ -1,0 +1,161 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"os/signal"
+	"sync"
+	"syscall"
+
+	"github.com/genesis-esl/genesis"
+	"github.com/genesis-esl/genesis/internal/launch"
+	"github.com/genesis-esl/genesis/internal/watch"
+)
+
+// child runs an app built on this library as a process of its own, which connects by itself. Our settings reach it as
+// variables, our signals are passed on, and its exit code becomes ours.
+func (l *launcher) child(ctx context.Context) error {
+	signals := make(chan os.Signal, 4)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	defer signal.Stop(signals)
+	bin, err := l.executable(ctx)
+	if ctx.Err() != nil {
+		return nil // stopped on request, before there was anything to stop
+	}
+	if err != nil {
+		return err
+	}
+	files, err := l.handDown()
+	if err != nil {
+		return err
+	}
+	if l.mode == outboundMode && l.simulate {
+		if err := l.simulateForOutbound(l.settings.address(genesis.EnvAppHost, genesis.EnvAppPort)); err != nil {
+			return err
+		}
+	}
+	if l.dev {
+		return l.develop(ctx, bin, files, signals)
+	}
+	child, err := l.start(bin, files)
+	if err != nil {
+		return err
+	}
+	for {
+		select {
+		case sig := <-signals:
+			child.Signal(sig)
+		case <-child.Done():
+			return exit(child)
+		}
+	}
+}
+
+func (l *launcher) start(bin string, files []*os.File) (*launch.Child, error) {
+	return launch.Start(launch.Command{Path: bin, Args: l.args, Env: l.settings.environ(), Files: files})
+}
+
+func exit(child *launch.Child) error {
+	code, err := child.Wait()
+	if err == nil && code != genesis.ExitOK {
+		err = exitCode(code)
+	}
+	return err
+}
+
+// handDown opens the ports of an outbound app that will be restarted, or whose port somebody else has to know, so that
+// all its processes share them.
+func (l *launcher) handDown() ([]*os.File, error) {
+	if l.mode != outboundMode || !l.dev && !l.simulate {
+		return nil, nil
+	}
+	var files []*os.File
+	for i, port := range []struct{ host, port, standardHost, standardPort, fd string }{
+		{genesis.EnvAppHost, genesis.EnvAppPort, "127.0.0.1", "9000", genesis.EnvListenerFD},
+		{genesis.EnvObservabilityHost, genesis.EnvObservabilityPort, "", "8000", genesis.EnvObservabilityFD},
+	} {
+		addr := net.JoinHostPort(l.settings.or(port.host, port.standardHost), l.settings.or(port.port, port.standardPort))
+		listener, err := net.Listen("tcp", addr)
+		if err != nil {
+			return nil, fmt.Errorf("cannot listen on %s (%s, %s): %w", addr, port.host, port.port, err)
+		}
+		file, err := listener.(*net.TCPListener).File()
+		if err != nil {
+			return nil, err
+		}
+		l.cleanup = append(l.cleanup, func() { _ = listener.Close(); _ = file.Close() }) // on the way out
+		host, number, err := net.SplitHostPort(listener.Addr().String())
+		if err != nil {
+			return nil, err
+		}
+		l.settings[port.host], l.settings[port.port] = host, number
+		l.settings[port.fd] = fmt.Sprint(3 + i)
+		files = append(files, file)
+	}
+	return files, nil
+}
+
+// develop runs the app and a new one after each change that builds. An outbound app finishes its calls while the new one
+// takes those that come; a consumer ends before the new one starts, so that no event is handled twice.
+func (l *launcher) develop(ctx context.Context, bin string, files []*os.File, signals <-chan os.Signal) error {
+	if _, ok := l.settings.lookup(genesis.EnvShutdownTimeout); !ok && l.mode == outboundMode {
+		l.settings[genesis.EnvShutdownTimeout] = "1h"
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	changes := make(chan struct{}, 1)
+	go func() {
+		if err := watch.Dir(ctx, l.target.Watched(), func() {
+			select {
+			case changes <- struct{}{}:
+			default: // one is pending
+			}
+		}); err != nil {
+			cancel(err)
+		}
+	}()
+	var leaving sync.WaitGroup // old processes with calls in progress
+	defer leaving.Wait()
+	current, err := l.start(bin, files)
+	if err != nil {
+		return err
+	}
+	ended := current.Done()
+	for {
+		select {
+		case sig := <-signals:
+			current.Signal(sig)
+			return exit(current)
+		case <-ctx.Done():
+			current.Signal(syscall.SIGTERM)
+			if err := context.Cause(ctx); err != context.Canceled {
+				return err
+			}
+			return exit(current)
+		case <-ended:
+			ended = nil
+			code, _ := current.Wait() // why it ended is its own to tell
+			l.log.Warn("the app has ended, a change starts it again", "exit_code", code)
+		case <-changes:
+			next, err := l.executable(ctx)
+			if err != nil {
+				l.log.Error("keeping the app that runs", "error", err)
+				continue
+			}
+			l.log.Info("changed, restarting the app", "path", l.path)
+			old := current
+			old.Signal(syscall.SIGTERM)
+			if l.mode == consumerMode {
+				<-old.Done()
+			} else {
+				leaving.Go(func() { <-old.Done() })
+			}
+			if current, err = l.start(next, files); err != nil {
+				return err
+			}
+			ended = current.Done()
+		}
+	}
+}

@@ -1,0 +1,72 @@
+package main
+
+import (
+	"os"
+
+	"github.com/urfave/cli/v2"
+	"golang.org/x/term"
+
+	"github.com/genesis-esl/genesis"
+	"github.com/genesis-esl/genesis/internal/printer"
+	"github.com/genesis-esl/genesis/program"
+)
+
+func consumerCommand() *cli.Command {
+	return &cli.Command{
+		Name: "consumer", Usage: "handle FreeSWITCH's events",
+		UsageText: "genesis consumer [dev|run] [options] [PATH [-- ARGUMENTS]]",
+		Description: "PATH is a Go package directory or .go file (built and run), an executable built on this library\n" +
+			"(run), or any other executable: it reads events from stdin and writes commands to stdout, as JSON lines.\n" +
+			"Without PATH events are printed: for people on a terminal, as JSON lines elsewhere.\n" +
+			"With dev the app is built anew and restarted whenever a file changes.",
+		HideHelpCommand: true, OnUsageError: badUsage,
+		Flags: append([]cli.Flag{
+			&cli.StringFlag{Name: "host", EnvVars: []string{genesis.EnvHost}, Value: "127.0.0.1", Usage: "FreeSWITCH's `ADDRESS`"},
+			&cli.StringFlag{Name: "port", EnvVars: []string{genesis.EnvPort}, Value: "8021", Usage: "its event socket's `PORT`"},
+			&cli.StringFlag{Name: "password", EnvVars: []string{genesis.EnvPassword}, DefaultText: "ClueCon", Usage: "its `PASSWORD`"},
+			&cli.StringFlag{Name: "password-file", EnvVars: []string{genesis.EnvPasswordFile}, Usage: "read the password from the first line of `FILE`"},
+			&cli.StringFlag{Name: "user", EnvVars: []string{genesis.EnvUser}, Usage: "log in as `USER@DOMAIN` of the directory"},
+			&cli.StringSliceFlag{Name: "event", Usage: "get events called `NAME`, or of that subclass (repeatable; default all)"},
+			&cli.StringSliceFlag{Name: "filter", Usage: "get events whose header has a value, as `HEADER=VALUE` (repeatable)"},
+			&cli.StringSliceFlag{Name: "match", Usage: "print events whose header matches an expression, as `HEADER=REGEXP` (repeatable)"},
+		}, serviceFlags()...),
+		Action: runConsumer,
+	}
+}
+
+func runConsumer(c *cli.Context) error {
+	l, err := newLaunch(c, consumerMode)
+	if err != nil {
+		return err
+	}
+	defer l.close()
+	if l.simulate {
+		if err := l.simulateForConsumer(); err != nil {
+			return err
+		}
+	}
+	selecting := c.IsSet("event") || c.IsSet("filter") || c.IsSet("match")
+	switch {
+	case l.path == "":
+		app, err := printer.New(os.Stdout, printer.Config{
+			JSON:   c.Bool("json") || !term.IsTerminal(int(os.Stdout.Fd())),
+			Events: c.StringSlice("event"), Filters: c.StringSlice("filter"), Matches: c.StringSlice("match"),
+		})
+		if err != nil {
+			return usageError("%v", err)
+		}
+		return l.serve(c.Context, app)
+	case l.hosted():
+		if c.IsSet("match") {
+			return usageError("--match is for the app that prints events, not for a program: use --filter")
+		}
+		return l.host(c.Context, &program.Consumer{
+			Path: l.target.Path, Args: l.args, Version: versionText(),
+			Events: c.StringSlice("event"), Filters: c.StringSlice("filter"),
+		})
+	case selecting:
+		return usageError("--event, --filter and --match are not for an app built on this library: it subscribes by itself")
+	default:
+		return l.child(c.Context)
+	}
+}

@@ -1,0 +1,63 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/genesis-esl/genesis"
+)
+
+func healthcheckCommand() *cli.Command {
+	return &cli.Command{
+		Name: "healthcheck", Usage: "ask a running app how it is: exit code 0 or 1",
+		Description:     "Asks /health (or /ready) of the app whose observability port is given. For containers without a shell.",
+		HideHelpCommand: true, OnUsageError: badUsage,
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "observability-host", EnvVars: []string{genesis.EnvObservabilityHost}, Value: "127.0.0.1", Usage: "`ADDRESS` of the app"},
+			&cli.StringFlag{Name: "observability-port", EnvVars: []string{genesis.EnvObservabilityPort}, Value: "8000", Usage: "`PORT` of the app"},
+			&cli.BoolFlag{Name: "ready", Usage: "ask /ready in place of /health"},
+			&cli.DurationFlag{Name: "timeout", Value: 2 * time.Second, Usage: "wait for `TIME`"},
+		},
+		Action: healthcheck,
+	}
+}
+
+func healthcheck(c *cli.Context) error {
+	if c.NArg() > 0 {
+		return usageError("healthcheck takes no argument, not %q", c.Args().First())
+	}
+	host := c.String("observability-host")
+	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	path := "/health"
+	if c.Bool("ready") {
+		path = "/ready"
+	}
+	client := &http.Client{Timeout: c.Duration("timeout")}
+	resp, err := client.Get("http://" + net.JoinHostPort(host, c.String("observability-port")) + path)
+	if err != nil {
+		var broken *url.Error
+		if errors.As(err, &broken) {
+			err = broken.Err
+		}
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	defer func() { _ = resp.Body.Close() }() // read only
+	body, err := io.ReadAll(io.LimitReader(resp.Body, 4096))
+	if err != nil {
+		return err
+	}
+	if resp.StatusCode != http.StatusOK {
+		return fmt.Errorf("%s answers %d %s", path, resp.StatusCode, body)
+	}
+	_, err = fmt.Fprintf(c.App.Writer, "%s\n", body)
+	return err
+}

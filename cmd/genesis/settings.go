@@ -1,0 +1,95 @@
+package main
+
+import (
+	"log/slog"
+	"maps"
+	"os"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/genesis-esl/genesis"
+	"github.com/genesis-esl/genesis/observability"
+)
+
+// settings are the flags given, as the variables they stand for: in this form they reach an app that runs in this
+// process and one that runs in its own.
+type settings map[string]string
+
+// settingsOf takes what was given on the command line or in the environment. What is wrong with it, genesis says.
+func settingsOf(c *cli.Context) settings {
+	s := settings{}
+	for _, flags := range [][]cli.Flag{c.App.Flags, c.Command.Flags} {
+		for _, flag := range flags {
+			name, variables := flag.Names()[0], variablesOf(flag)
+			if len(variables) == 0 || !c.IsSet(name) {
+				continue
+			}
+			if _, several := flag.(*cli.StringSliceFlag); several {
+				s[variables[0]] = strings.Join(c.StringSlice(name), ",")
+			} else {
+				s[variables[0]] = c.String(name)
+			}
+		}
+	}
+	if c.Bool("json") {
+		s[genesis.EnvLogFormat] = "json"
+	}
+	return s
+}
+
+// variablesOf are the variables of a flag.
+func variablesOf(flag cli.Flag) []string {
+	if doc, ok := flag.(cli.DocGenerationFlag); ok {
+		return doc.GetEnvVars()
+	}
+	return nil
+}
+
+// lookup is os.LookupEnv with the settings before the environment.
+func (s settings) lookup(name string) (string, bool) {
+	if value, ok := s[name]; ok {
+		return value, true
+	}
+	return os.LookupEnv(name)
+}
+
+// environ is the environment with the settings, for another process.
+func (s settings) environ() []string {
+	env := os.Environ()
+	for name := range maps.Keys(s) {
+		env = append(env, name+"="+s[name])
+	}
+	return env
+}
+
+// logger logs to stderr, for what this process itself has to say. A level that is none is told by whoever runs the app.
+func (s settings) logger() *slog.Logger {
+	value, _ := s.lookup(genesis.EnvLogLevel)
+	level, _ := observability.ParseLevel(value)
+	format, _ := s.lookup(genesis.EnvLogFormat)
+	return slog.New(observability.NewLogHandler(os.Stderr, observability.LogConfig{Level: level, JSON: format == "json"}))
+}
+
+// serviceFlags are those of every command that runs an app.
+func serviceFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.BoolFlag{Name: "simulate", Usage: "start a simulated FreeSWITCH with calls, and use that"},
+		&cli.StringFlag{
+			Name: "observability-host", EnvVars: []string{genesis.EnvObservabilityHost}, DefaultText: "all addresses",
+			Usage: "serve /health, /ready and /metrics on `ADDRESS`",
+		},
+		&cli.StringFlag{
+			Name: "observability-port", EnvVars: []string{genesis.EnvObservabilityPort}, Value: "8000",
+			Usage: "and on `PORT`; 0 picks a free one and logs it",
+		},
+		&cli.StringFlag{
+			Name: "shutdown-timeout", EnvVars: []string{genesis.EnvShutdownTimeout}, Value: "10s",
+			Usage: "let handlers and calls finish for `TIME` when told to stop",
+		},
+		&cli.StringFlag{
+			Name: "drain-delay", EnvVars: []string{genesis.EnvDrainDelay}, Value: "0s",
+			Usage: "go on for `TIME` after /ready has turned 503, before closing anything",
+		},
+	}
+}

@@ -1,0 +1,73 @@
+package main
+
+import (
+	"context"
+	"net"
+	"time"
+
+	"github.com/genesis-esl/genesis"
+	"github.com/genesis-esl/genesis/esl/esltest"
+)
+
+// What --simulate offers: a call every two seconds that lasts three, and a HEARTBEAT often enough to be ready at once.
+const (
+	simulatedRate      = 0.5
+	simulatedCall      = 3 * time.Second
+	simulatedHeartbeat = time.Second
+	simulatedAlways    = 100 * 365 * 24 * time.Hour
+)
+
+func (s settings) or(name, otherwise string) string {
+	if value, _ := s.lookup(name); value != "" {
+		return value
+	}
+	return otherwise
+}
+
+func (s settings) address(host, port string) string {
+	return net.JoinHostPort(s.or(host, ""), s.or(port, ""))
+}
+
+// simulateForConsumer starts a FreeSWITCH with calls and has the app connect to it.
+func (l *launcher) simulateForConsumer() error {
+	sim := esltest.NewUnstartedServer(esltest.Config{Heartbeat: simulatedHeartbeat})
+	if err := sim.Start(); err != nil {
+		return err
+	}
+	host, port, err := net.SplitHostPort(sim.Addr())
+	if err != nil {
+		return err
+	}
+	l.settings[genesis.EnvHost], l.settings[genesis.EnvPort], l.settings[genesis.EnvPassword] = host, port, sim.Password()
+	l.settings[genesis.EnvUser], l.settings[genesis.EnvPasswordFile] = "", ""
+	stop := traffic(sim, esltest.CallConfig{To: "9196", HangupAfter: simulatedCall})
+	l.cleanup = append(l.cleanup, stop)
+	l.log.Info("simulating FreeSWITCH", "address", sim.Addr())
+	return nil
+}
+
+// simulateForOutbound starts a FreeSWITCH that connects its calls to an outbound app. It ends with the launcher.
+func (l *launcher) simulateForOutbound(addr string) error {
+	sim := esltest.NewUnstartedServer(esltest.Config{})
+	if err := sim.Start(); err != nil {
+		return err
+	}
+	l.cleanup = append(l.cleanup, traffic(sim, esltest.CallConfig{Outbound: addr, HangupAfter: simulatedCall}))
+	l.log.Info("simulating FreeSWITCH", "calls", addr)
+	return nil
+}
+
+// traffic makes calls until the function it returns is called, which ends the simulator too.
+func traffic(sim *esltest.Server, call esltest.CallConfig) (stop func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_, _ = sim.Load(ctx, esltest.Load{Call: call, Rate: simulatedRate, Duration: simulatedAlways}) // what fails, the app tells
+	}()
+	return func() {
+		cancel()
+		sim.Close()
+		<-done
+	}
+}
