@@ -24,7 +24,6 @@ func init() {
 	media := func(run func(*channel, string) string) application {
 		return application{run: run, media: true}
 	}
-	nothing := quiet(func(*channel, string) {})
 	applications = map[string]application{
 		"answer":                 quiet(func(ch *channel, _ string) { ch.answer() }),
 		"pre_answer":             quiet(func(ch *channel, _ string) { ch.preAnswer() }),
@@ -52,37 +51,27 @@ func init() {
 		"stop_record_session":    quiet(appStopRecordSession),
 		"send_dtmf":              quiet(appSendDTMF),
 		"queue_dtmf":             quiet(appSendDTMF),
-		"start_dtmf":             nothing,
-		"stop_dtmf":              nothing,
-		"start_dtmf_generate":    nothing,
-		"stop_dtmf_generate":     nothing,
 		"flush_dtmf":             quiet(func(ch *channel, _ string) { ch.flushDigits() }),
 		"bridge":                 quiet(appBridge),
 		"transfer":               quiet(appTransfer),
 		"conference":             {run: appConference, media: true},
 		"socket":                 quiet(appSocket),
-		"log":                    nothing,
-		"info":                   nothing,
 		"event":                  quiet(appEvent),
 		"sched_hangup":           quiet(appSchedHangup),
 		"hold":                   quiet(func(ch *channel, _ string) { ch.hold() }),
 		"unhold":                 quiet(func(ch *channel, _ string) { ch.unhold() }),
-		"break":                  nothing,
-		"displace_session":       nothing,
-		"stop_displace_session":  nothing,
-		"set_profile_var":        nothing,
-		"presence":               nothing,
-		"bind_digit_action":      nothing,
-		"clear_digit_action":     nothing,
-		"digit_action_set_realm": nothing,
-		"detect_speech":          nothing,
 		"play_and_detect_speech": media(func(ch *channel, arg string) string { return ch.playback(arg) }),
-		"ring_back":              nothing,
 		"gentones":               media(func(ch *channel, arg string) string { return ch.playback("tone_stream://" + arg) }),
 		"wait_for_silence":       quiet(appSleep),
 		"eavesdrop":              {run: func(ch *channel, _ string) string { ch.wait(-1, nil); return "" }, media: true},
 	}
+	for _, name := range silent {
+		applications[name] = quiet(func(*channel, string) {})
+	}
 }
+
+// silent are applications that leave no trace in the simulator but their events.
+var silent = []string{"start_dtmf", "stop_dtmf", "start_dtmf_generate", "stop_dtmf_generate", "log", "info", "break", "displace_session", "stop_displace_session", "set_profile_var", "presence", "bind_digit_action", "clear_digit_action", "digit_action_set_realm", "detect_speech", "ring_back"}
 
 func appSet(ch *channel, arg string) {
 	name, value, ok := strings.Cut(arg, "=")

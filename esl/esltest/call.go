@@ -59,13 +59,14 @@ type Call struct {
 // afterwards. The error is for a server that is not running, a UUID in use and
 // too many sessions.
 func (s *Server) Call(ctx context.Context, cfg CallConfig) (*Call, error) {
-	c := s.current()
-	if c == nil {
-		return nil, errors.New("esltest: server is not running")
-	}
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
+	c := s.enter()
+	if c == nil {
+		return nil, errors.New("esltest: server is not running")
+	}
+	defer c.wg.Done()
 	setDefault(&cfg.From, "1001")
 	setDefault(&cfg.To, "5000")
 	ch := c.newChannel("sofia/internal/"+cfg.From+"@"+s.cfg.Domain, cfg.UUID, inboundCall)
@@ -220,6 +221,14 @@ func (ch *channel) snapshot() State {
 		s.AnsweredAfter = time.Duration(ch.answerAt-ch.start) * time.Microsecond
 	}
 	return s
+}
+
+// Executed returns the applications that have run on the leg or run now, in
+// order: what an app has done with the call.
+func (c *Call) Executed() []Action {
+	c.ch.mu.Lock()
+	defer c.ch.mu.Unlock()
+	return slices.Clone(c.ch.history)
 }
 
 // Variable returns a channel variable, or "".

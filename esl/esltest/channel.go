@@ -59,47 +59,47 @@ type channel struct {
 	done    chan struct{} // closed when the channel is destroyed
 	holders sync.WaitGroup
 
-	mu           sync.Mutex
-	name         string
-	state        int
-	running      int
-	callState    int
-	hit          bool // Channel-HIT-Dialplan
-	answered     bool
-	early        bool
-	observe      *tally // the load that the call belongs to
-	held         bool
-	ringReady    bool
-	cause        string
-	initiator    string // who hung up
-	codecs       int    // 0 none, 1 read, 2 read and write
-	profile      profile
-	otherUUID    string       // the leg bridged to
-	otherLeg     []esl.Header // its profile when the bridge was made
-	partner      *channel     // the same leg, for ending the bridge
-	bond         *atomic.Bool // whether the end of the bridge has been announced
-	peer         *channel     // the other leg of a loopback pair
-	vars         []esl.Header
-	dialed       []byte // digits dequeued
-	sentDigits   []byte // digits sent to the far end
-	dtmf         []dtmf
-	messages     []message
-	started      chan struct{} // closed when the first application runs
-	startOnce    sync.Once
-	launched     chan struct{} // closed when originate lets an outgoing leg go on
-	recordings   []string
-	socketResult string      // how an outbound socket went
-	reported     bool        // CHANNEL_HANGUP_COMPLETE is out
-	waiters      []*listener // sockets to wake then
-	locked       bool        // event-lock of the running application
-	broken       bool        // uuid_break
-	apps         []Action
-	transfer     bool
-	lastApp      Action
-	created      time.Time
-	start        int64
-	answerAt     int64
-	changed      chan struct{} // closed and replaced at each change, for waiters
+	mu         sync.Mutex
+	name       string
+	state      int
+	running    int
+	callState  int
+	hit        bool // Channel-HIT-Dialplan
+	answered   bool
+	early      bool
+	observe    *tally // the load that the call belongs to
+	held       bool
+	ringReady  bool
+	cause      string
+	initiator  string // who hung up
+	codecs     int    // 0 none, 1 read, 2 read and write
+	profile    profile
+	otherUUID  string       // the leg bridged to
+	otherLeg   []esl.Header // its profile when the bridge was made
+	partner    *channel     // the same leg, for ending the bridge
+	bond       *atomic.Bool // whether the end of the bridge has been announced
+	peer       *channel     // the other leg of a loopback pair
+	vars       []esl.Header
+	dialed     []byte // digits dequeued
+	sentDigits []byte // digits sent to the far end
+	dtmf       []dtmf
+	messages   []message
+	started    chan struct{} // closed when the first application runs
+	startOnce  sync.Once
+	launched   chan struct{} // closed when originate lets an outgoing leg go on
+	recordings []string
+	reported   bool        // CHANNEL_HANGUP_COMPLETE is out
+	waiters    []*listener // sockets to wake then
+	locked     bool        // event-lock of the running application
+	broken     bool        // uuid_break
+	apps       []Action
+	transfer   bool
+	lastApp    Action
+	history    []Action // what has been executed
+	created    time.Time
+	start      int64
+	answerAt   int64
+	changed    chan struct{} // closed and replaced at each change, for waiters
 }
 
 type dtmf struct {

@@ -20,6 +20,7 @@ func hasPrefix(line, prefix string) bool {
 // command answers one command.
 func (l *listener) command(req request) {
 	line := req.Line
+	l.core.srv.commands.add(req.Request)
 	switch {
 	case hasPrefix(line, "exit"), hasPrefix(line, "..."):
 		l.reply("+OK bye")

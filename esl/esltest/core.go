@@ -71,12 +71,26 @@ func (c *core) start() {
 
 // stop ends everything and waits for it.
 func (c *core) stop() {
+	c.mu.Lock()
 	c.cancel()
+	c.mu.Unlock()
 	c.ln.Close()
 	for _, l := range c.allListeners() {
 		l.conn.Close()
 	}
 	c.wg.Wait()
+}
+
+// begin keeps stop from returning while a caller from outside is at work; false
+// when the run has ended. The caller ends with wg.Done.
+func (c *core) begin() bool {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	if c.ctx.Err() != nil {
+		return false
+	}
+	c.wg.Add(1)
+	return true
 }
 
 // shutDown is stop with everything that FreeSWITCH says before.
@@ -259,16 +273,4 @@ func (c *core) sessions() []*channel {
 // scale turns a duration of media into one of the clock.
 func (c *core) scale(d time.Duration) time.Duration {
 	return time.Duration(float64(d) / c.srv.cfg.Pace)
-}
-
-// sleep waits for d or until the run ends; it says whether d has passed.
-func (c *core) sleep(d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-c.ctx.Done():
-		return false
-	}
 }

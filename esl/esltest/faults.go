@@ -273,6 +273,10 @@ func (s *Server) strike(kind FaultKind) (Fault, bool) {
 }
 
 func (s *Server) scheduleRestart(c *core, f *liveFault) {
+	if !c.begin() {
+		return
+	}
+	defer c.wg.Done()
 	timer := time.NewTimer(f.After)
 	c.wg.Go(func() {
 		defer timer.Stop()

@@ -55,10 +55,6 @@ func (c *core) newLoopback(d *dialing, vars []esl.Header, target, uuid string) (
 	last := target[strings.LastIndexByte(target, '/')+1:]
 	p := &a.profile
 	p.calleeNumber, p.dest, p.source, p.context = last, ext, "mod_loopback", context
-	b.profile.cidName, b.profile.cidNumber = p.cidName, p.cidNumber
-	b.profile.origName, b.profile.origNumber, b.profile.ani = p.origName, p.origNumber, p.ani
-	b.profile.calleeName, b.profile.calleeNumber = p.calleeName, p.calleeNumber
-	b.profile.dest, b.profile.source, b.profile.context = ext, "mod_loopback", context
 
 	a.state = csInit
 	a.outgoingVars(uuid != "")
@@ -73,20 +69,30 @@ func (c *core) newLoopback(d *dialing, vars []esl.Header, target, uuid string) (
 	a.set("originate_early_media", earlyMedia(vars))
 	a.add("originate_endpoint", "loopback", "other_loopback_leg_uuid", b.uuid, "loopback_leg", "A")
 
-	b.mu.Lock()
-	b.setCodecs()
-	b.add("direction", inboundCall, "uuid", b.uuid, "call_uuid", b.uuid, "session_id", itoa(b.number),
-		"channel_name", b.name, "read_codec", "L16", "read_rate", "8000", "write_codec", "L16", "write_rate", "8000")
-	for _, v := range vars {
-		b.set(v.Name, v.Value)
-	}
-	b.add("other_loopback_leg_uuid", a.uuid, "loopback_leg", "B")
-	b.mu.Unlock()
-
+	b.loopbackB(a, vars)
 	a.routeOut()
 	c.wg.Go(b.runInbound)
 	c.wg.Go(a.runOutgoing)
 	return a, ""
+}
+
+// loopbackB prepares the b-leg of a loopback pair, which shows the same caller
+// as its a-leg. The caller holds the a-leg's mu.
+func (ch *channel) loopbackB(a *channel, vars []esl.Header) {
+	ch.mu.Lock()
+	defer ch.mu.Unlock()
+	p, from := &ch.profile, &a.profile
+	p.cidName, p.cidNumber, p.ani = from.cidName, from.cidNumber, from.ani
+	p.origName, p.origNumber = from.origName, from.origNumber
+	p.calleeName, p.calleeNumber = from.calleeName, from.calleeNumber
+	p.dest, p.source, p.context = from.dest, from.source, from.context
+	ch.setCodecs()
+	ch.add("direction", inboundCall, "uuid", ch.uuid, "call_uuid", ch.uuid, "session_id", itoa(ch.number),
+		"channel_name", ch.name, "read_codec", "L16", "read_rate", "8000", "write_codec", "L16", "write_rate", "8000")
+	for _, v := range vars {
+		ch.set(v.Name, v.Value)
+	}
+	ch.add("other_loopback_leg_uuid", a.uuid, "loopback_leg", "B")
 }
 
 // routeOut takes an outgoing leg to the state in which it waits for an answer.

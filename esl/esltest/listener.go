@@ -94,6 +94,8 @@ func (l *listener) serveInbound() {
 	}
 	if !l.allowed() {
 		l.write(esl.AppendDisconnectNotice(esl.AppendRudeRejection(nil), "", esl.Goodbye))
+		l.hangUp()
+		io.Copy(io.Discard, l.conn)
 		return
 	}
 	l.write(esl.AppendAuthRequest(nil))
@@ -366,37 +368,4 @@ func (l *listener) nudge() {
 	case l.wake <- struct{}{}:
 	default:
 	}
-}
-
-func (l *listener) filedUnder() string { return l.place }
-
-func (l *listener) subscribed() eventSet {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if !l.enabled {
-		return eventSet{}
-	}
-	return l.events
-}
-
-// offer queues an event if the client has asked for it.
-func (l *listener) offer(e *event) {
-	l.mu.Lock()
-	if !l.accepts(e) {
-		l.mu.Unlock()
-		return
-	}
-	full := len(l.queue) >= l.core.srv.cfg.Queue
-	if full {
-		l.lost++
-	} else {
-		l.queue = append(l.queue, e)
-	}
-	kill := l.lost > l.core.srv.cfg.MaxLost
-	l.mu.Unlock()
-	if kill && l.killed.CompareAndSwap(false, true) {
-		l.core.srv.cfg.Logger.Warn("client too slow, disconnecting", "lost", l.core.srv.cfg.MaxLost+1)
-		l.conn.Close()
-	}
-	l.nudge()
 }

@@ -52,7 +52,7 @@ type Report struct {
 	Peak int `json:"peak"`
 	// Elapsed is the time from the first call to the end of the last.
 	Elapsed time.Duration `json:"elapsed_ns"`
-	// Rate is the calls started per second.
+	// Rate is the calls started per second, while calls were being started.
 	Rate float64 `json:"calls_per_second"`
 	// Causes counts hangup causes.
 	Causes map[string]int `json:"causes"`
@@ -127,6 +127,7 @@ type tally struct {
 	answers   []time.Duration
 	durations []time.Duration
 	begun     time.Time
+	lastBegun time.Time
 	idle      chan struct{} // gets a value when no call is left
 }
 
@@ -208,6 +209,7 @@ func (t *tally) began(ch *channel) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.report.Started++
+	t.lastBegun = time.Now()
 	t.live[ch] = struct{}{}
 	t.report.Peak = max(t.report.Peak, len(t.live))
 }
@@ -239,7 +241,9 @@ func (t *tally) snapshot() Report {
 	r := t.report
 	r.Causes = maps.Clone(r.Causes)
 	r.Elapsed = time.Since(t.begun)
-	r.Rate = float64(r.Started) / r.Elapsed.Seconds()
+	if starting := t.lastBegun.Sub(t.begun).Seconds(); r.Started > 1 && starting > 0 {
+		r.Rate = float64(r.Started-1) / starting
+	}
 	r.Answer, r.Duration = latency(t.answers), latency(t.durations)
 	return r
 }

@@ -40,7 +40,6 @@ func appSocket(ch *channel, arg string) {
 	}
 	conn, host := ch.dialSocket(words[0])
 	if conn == nil {
-		ch.socketEnd("refused")
 		ch.hangup("NORMAL_TEMPORARY_FAILURE", "")
 		return
 	}
@@ -72,12 +71,6 @@ func (ch *channel) dialSocket(addresses string) (net.Conn, string) {
 		}
 	}
 	return nil, ""
-}
-
-func (ch *channel) socketEnd(how string) {
-	ch.mu.Lock()
-	ch.socketResult = how
-	ch.mu.Unlock()
 }
 
 // runAsync serves the socket beside the call: the session parks and performs

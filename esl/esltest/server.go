@@ -14,6 +14,7 @@ type Server struct {
 	cfg  Config
 	plan *dialplan
 
+	commands commandLog
 	faultMu  sync.Mutex
 	faults   []*liveFault
 	restarts sync.WaitGroup
@@ -202,6 +203,15 @@ func (s *Server) current() *core {
 	return s.core
 }
 
+// enter returns the present run and keeps it from ending until wg.Done; nil
+// when there is none.
+func (s *Server) enter() *core {
+	if c := s.current(); c != nil && c.begin() {
+		return c
+	}
+	return nil
+}
+
 // Beat sends a HEARTBEAT now.
 func (s *Server) Beat() {
 	if c := s.current(); c != nil {
@@ -212,9 +222,10 @@ func (s *Server) Beat() {
 // API runs an api command and returns its output, as a client would get it.
 // It returns when the command has ended, or with an empty string when ctx ends.
 func (s *Server) API(ctx context.Context, command string) string {
-	c := s.current()
+	c := s.enter()
 	if c == nil {
 		return ""
 	}
+	defer c.wg.Done()
 	return c.api(ctx, command)
 }

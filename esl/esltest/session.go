@@ -169,6 +169,7 @@ func (ch *channel) execute(name, arg, uuid string) bool {
 	}
 	ch.add("current_application", name)
 	ch.lastApp = Action{App: name, Data: arg}
+	ch.history = append(ch.history, ch.lastApp)
 	ch.broken = false
 	ch.mu.Unlock()
 

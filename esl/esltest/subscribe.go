@@ -103,3 +103,36 @@ func (l *listener) refile() {
 		l.core.listen(l, uuid)
 	}
 }
+
+func (l *listener) filedUnder() string { return l.place }
+
+func (l *listener) subscribed() eventSet {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.enabled {
+		return eventSet{}
+	}
+	return l.events
+}
+
+// offer queues an event if the client has asked for it.
+func (l *listener) offer(e *event) {
+	l.mu.Lock()
+	if !l.accepts(e) {
+		l.mu.Unlock()
+		return
+	}
+	full := len(l.queue) >= l.core.srv.cfg.Queue
+	if full {
+		l.lost++
+	} else {
+		l.queue = append(l.queue, e)
+	}
+	kill := l.lost > l.core.srv.cfg.MaxLost
+	l.mu.Unlock()
+	if kill && l.killed.CompareAndSwap(false, true) {
+		l.core.srv.cfg.Logger.Warn("client too slow, disconnecting", "lost", l.core.srv.cfg.MaxLost+1)
+		l.conn.Close()
+	}
+	l.nudge()
+}

@@ -1,0 +1,168 @@
+package esltest
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/genesis-esl/genesis/esl"
+)
+
+// Recorder gathers the events of a server, for a test to look at or wait for.
+// It sees what a client would see that had subscribed to the same names. Its
+// methods are safe for concurrent use.
+type Recorder struct {
+	srv     *Server
+	core    *core
+	events  eventSet
+	customs map[string]bool // nil: every subclass
+
+	mu      sync.Mutex
+	got     []*event
+	changed chan struct{}
+}
+
+// Record starts recording the named events: CHANNEL_ANSWER, or a subclass of
+// CUSTOM such as sofia::register. Without names it records all events. It
+// records the present run of the server only; Stop ends it.
+func (s *Server) Record(names ...string) *Recorder {
+	r := &Recorder{srv: s, changed: make(chan struct{})}
+	if len(names) == 0 {
+		r.events.addAll()
+	}
+	for _, name := range names {
+		if id, ok := eventByName(name); ok {
+			r.events.add(id)
+			continue
+		}
+		r.events.add(evCustom)
+		if r.customs == nil {
+			r.customs = map[string]bool{}
+		}
+		r.customs[name] = true
+	}
+	if r.core = s.current(); r.core != nil {
+		r.core.listen(r, "")
+	}
+	return r
+}
+
+// Stop ends the recording; what has been recorded stays.
+func (r *Recorder) Stop() {
+	if r.core != nil {
+		r.core.unlisten(r)
+	}
+}
+
+func (r *Recorder) subscribed() eventSet { return r.events }
+
+func (r *Recorder) offer(e *event) {
+	if !r.events.has(e.id) || e.id == evCustom && r.customs != nil && !r.customs[e.subclass] {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.got = append(r.got, e)
+	close(r.changed)
+	r.changed = make(chan struct{})
+}
+
+// Events returns what has been recorded, in order.
+func (r *Recorder) Events() []*esl.Event {
+	r.mu.Lock()
+	got := slices.Clone(r.got)
+	r.mu.Unlock()
+	events := make([]*esl.Event, len(got))
+	for i, e := range got {
+		events[i] = esl.NewEvent(e.headers, e.body)
+	}
+	return events
+}
+
+// Wait blocks until an event has been recorded for which match is true, and
+// returns the first such event. It looks at the events recorded before, too.
+func (r *Recorder) Wait(ctx context.Context, match func(*esl.Event) bool) (*esl.Event, error) {
+	seen := 0
+	for {
+		r.mu.Lock()
+		got, changed := r.got, r.changed
+		r.mu.Unlock()
+		for ; seen < len(got); seen++ {
+			if ev := esl.NewEvent(got[seen].headers, got[seen].body); match(ev) {
+				return ev, nil
+			}
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// commandLog keeps what clients and outbound servers have sent.
+type commandLog struct {
+	mu      sync.Mutex
+	lines   []string
+	changed chan struct{}
+}
+
+// keptCommands bounds the log: a load test must not fill the memory.
+const keptCommands = 10_000
+
+func (k *commandLog) add(req *esl.Request) {
+	line := req.Line
+	if hasPrefix(line, "auth ") || hasPrefix(line, "userauth ") {
+		line, _, _ = strings.Cut(line, " ")
+	}
+	if call := req.Get("call-command"); call != "" {
+		line = strings.TrimSpace(line + " " + call + " " + req.Get("execute-app-name") + " " + req.Get("execute-app-arg") + req.Get("hangup-cause"))
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if len(k.lines) >= keptCommands {
+		k.lines = slices.Clone(k.lines[keptCommands/2:])
+	}
+	k.lines = append(k.lines, line)
+	if k.changed != nil {
+		close(k.changed)
+		k.changed = nil
+	}
+}
+
+// Commands returns the commands that clients and outbound servers have sent, in
+// the order of their arrival, over all runs of the server: the command line,
+// without passwords, and for a sendmsg also what it wants, as in "sendmsg
+// execute playback ivr/welcome.wav". The last 5,000 at least are kept.
+func (s *Server) Commands() []string {
+	s.commands.mu.Lock()
+	defer s.commands.mu.Unlock()
+	return slices.Clone(s.commands.lines)
+}
+
+// WaitCommand blocks until a command has come that starts with prefix, and
+// returns it. It looks at the commands that came before, too.
+func (s *Server) WaitCommand(ctx context.Context, prefix string) (string, error) {
+	k := &s.commands
+	for {
+		k.mu.Lock()
+		for _, line := range k.lines {
+			if strings.HasPrefix(line, prefix) {
+				k.mu.Unlock()
+				return line, nil
+			}
+		}
+		if k.changed == nil {
+			k.changed = make(chan struct{})
+		}
+		changed := k.changed
+		k.mu.Unlock()
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return "", errors.Join(errors.New("esltest: no command "+prefix), ctx.Err())
+		}
+	}
+}
