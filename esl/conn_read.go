@@ -12,6 +12,7 @@ const batchSize = 128
 
 // read is the goroutine that reads the socket. It runs no user code but hooks.
 func (c *Conn) read() {
+	defer c.dec.release()
 	for {
 		frame, ok, err := c.dec.cut()
 		switch {

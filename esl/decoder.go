@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"math/bits"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // Decoder reads what FreeSWITCH sends. It is pure: an io.Reader in, frames out,
@@ -75,18 +77,48 @@ func (d *Decoder) makeRoom() {
 	held := d.to - d.from
 	switch {
 	case d.buf == nil:
-		d.buf = make([]byte, smallBuffer)
+		d.buf = newBuffer(smallBuffer)
 	case held > len(d.buf)/2, d.to == len(d.buf) && len(d.buf) < largeBuffer:
-		grown := make([]byte, 2*len(d.buf))
-		d.to = copy(grown, d.buf[d.from:d.to])
-		d.from, d.buf = 0, grown
+		d.replace(newBuffer(2 * len(d.buf)))
 	case len(d.buf) > hugeBuffer && held < largeBuffer:
-		shrunk := make([]byte, largeBuffer*2)
-		d.to = copy(shrunk, d.buf[d.from:d.to])
-		d.from, d.buf = 0, shrunk
+		d.replace(newBuffer(2 * largeBuffer))
 	case d.from > 0:
 		d.to = copy(d.buf, d.buf[d.from:d.to])
 		d.from = 0
+	}
+}
+
+// replace moves what is left into another buffer.
+func (d *Decoder) replace(buf []byte) {
+	d.to = copy(buf, d.buf[d.from:d.to])
+	d.from = 0
+	freeBuffer(d.buf)
+	d.buf = buf
+}
+
+// release gives the buffer back. No frame is valid any longer, and Next may not be
+// called again.
+func (d *Decoder) release() {
+	freeBuffer(d.buf)
+	d.buf, d.from, d.to = nil, 0, 0
+}
+
+// buffers keeps what short connections have left, a pool for each of the first
+// sizes: a server of many short calls would spend much of its time on them.
+var buffers [3]sync.Pool
+
+func newBuffer(size int) []byte {
+	if i := bits.Len(uint(size / smallBuffer / 2)); i < len(buffers) {
+		if buf, ok := buffers[i].Get().(*[]byte); ok {
+			return *buf
+		}
+	}
+	return make([]byte, size)
+}
+
+func freeBuffer(buf []byte) {
+	if i := bits.Len(uint(len(buf) / smallBuffer / 2)); len(buf) > 0 && i < len(buffers) {
+		buffers[i].Put(&buf)
 	}
 }
 
@@ -182,8 +214,13 @@ func (d *Decoder) anyHead(held []byte) (head frameHead, ok bool, err error) {
 		}
 		return frameHead{}, false, err
 	}
-	for line := range bytes.Lines(held[:head.size]) {
-		if err := d.headLine(&head, bytes.TrimRight(line, "\r\n")); err != nil {
+	for at := 0; at < head.size; {
+		line := held[at:head.size]
+		if i := bytes.IndexByte(line, '\n'); i >= 0 {
+			line = line[:i]
+		}
+		at += len(line) + 1
+		if err := d.headLine(&head, line); err != nil {
 			return frameHead{}, false, err
 		}
 	}
@@ -216,7 +253,7 @@ var (
 
 // headLine takes from one line what cutting the frame needs.
 func (d *Decoder) headLine(head *frameHead, line []byte) error {
-	if len(line) < len(contentPrefix) || !bytes.EqualFold(line[:len(contentPrefix)], contentPrefix) {
+	if len(line) < len(contentPrefix) || line[3]|0x20 != 't' || !bytes.EqualFold(line[:len(contentPrefix)], contentPrefix) {
 		// A reply without a Content-Type is still a reply.
 		if head.kind == FrameUnknown && bytes.HasPrefix(line, replyText) {
 			head.kind = FrameCommandReply
@@ -224,7 +261,7 @@ func (d *Decoder) headLine(head *frameHead, line []byte) error {
 		return nil
 	}
 	name, value, _ := strings.Cut(string(line), ":")
-	value = strings.TrimSpace(value)
+	value = strings.TrimSpace(value) // the carriage return of a CRLF too
 	switch {
 	case strings.EqualFold(name, "Content-Type"):
 		head.kind = frameTypes[value]

@@ -99,22 +99,22 @@ func (f Frame) outerEvent(id uint8) *Event {
 
 // Reply returns the answer that the frame carries to a command.
 func (f Frame) Reply() *Reply {
-	r := new(Reply)
-	kind := plainRaw
+	r := &Reply{api: f.Type == FrameAPIResponse}
 	// The answer to connect is the one reply whose values are URL-encoded.
 	if bytes.HasPrefix(f.Raw, []byte("Event-Name: ")) {
-		kind = plainEncoded
+		r.event.init(f.Raw, plainEncoded)
+		r.event.id = r.event.identify()
+	} else {
+		r.event.init(f.Raw, plainRaw)
 	}
-	r.api = f.Type == FrameAPIResponse
-	r.init(f.Raw, kind)
 	return r
 }
 
 // Reply is FreeSWITCH's answer to a command. It is immutable and safe for
 // concurrent use.
 type Reply struct {
-	block
-	api bool
+	event Event // the headers and the body of the frame
+	api   bool
 }
 
 // Text returns what FreeSWITCH said: the Reply-Text of a command/reply, such as
@@ -124,8 +124,7 @@ func (r *Reply) Text() string {
 	if r.api {
 		return strings.TrimRight(r.Body(), "\r\n")
 	}
-	text, _ := r.lookup("Reply-Text")
-	return strings.TrimRight(text, "\r\n")
+	return strings.TrimRight(r.Get("Reply-Text"), "\r\n")
 }
 
 // OK reports whether the command was carried out: the text starts with neither
@@ -136,30 +135,14 @@ func (r *Reply) OK() bool {
 }
 
 // Get returns the first header called name, or "".
-func (r *Reply) Get(name string) string {
-	value, _ := r.lookup(name)
-	return value
-}
+func (r *Reply) Get(name string) string { return r.event.Get(name) }
 
 // Lookup is Get that tells a missing header from an empty one.
-func (r *Reply) Lookup(name string) (value string, ok bool) { return r.lookup(name) }
+func (r *Reply) Lookup(name string) (value string, ok bool) { return r.event.Lookup(name) }
 
 // Body returns the output of an api command, exactly as it was sent, or "".
-func (r *Reply) Body() string {
-	r.index()
-	rest := r.string(int(r.end), int(r.size))
-	if cut, ok := strings.CutPrefix(rest, "\r\n"); ok {
-		return cut
-	}
-	return strings.TrimPrefix(rest, "\n")
-}
+func (r *Reply) Body() string { return r.event.Body() }
 
 // Event returns the reply's headers as an event: the channel, in the reply to
 // connect (Event-Name CHANNEL_DATA).
-func (r *Reply) Event() *Event {
-	kind := r.kind
-	e := new(Event)
-	e.init(r.text(), kind)
-	e.id = e.identify()
-	return e
-}
+func (r *Reply) Event() *Event { return &r.event }
