@@ -94,7 +94,8 @@ func NewInstruments(meters metric.MeterProvider, tracers trace.TracerProvider) (
 	}
 	var err error
 	if in.durations, err = m.Float64Histogram("genesis.channel.operation.duration",
-		metric.WithUnit("s"), metric.WithDescription("How long operations on channels took")); err != nil {
+		metric.WithUnit("s"), metric.WithDescription("How long operations on channels took"),
+		metric.WithExplicitBucketBoundaries(.001, .005, .01, .05, .1, .5, 1, 2.5, 5, 10, 30, 60, 120, 300)); err != nil {
 		return nil, fmt.Errorf("call: operation duration: %w", err)
 	}
 	if in.calls, err = m.Float64Histogram("genesis.call.duration", metric.WithUnit("s"),

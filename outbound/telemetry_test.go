@@ -1,0 +1,117 @@
+package outbound_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"testing"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/sdk/trace/tracetest"
+
+	"github.com/genesis-esl/genesis/call"
+	"github.com/genesis-esl/genesis/outbound"
+)
+
+// TestInstruments reads what a call leaves in metrics and spans.
+func TestInstruments(t *testing.T) {
+	reader, spans := sdkmetric.NewManualReader(), tracetest.NewSpanRecorder()
+	tracers := sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(spans))
+	instruments, err := call.NewInstruments(sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader)), tracers)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan struct{}, 1)
+	w := newWorld(t, &outbound.Server{
+		Instruments: instruments, Tracer: tracers,
+		SessionHooks: &outbound.Hooks{SessionEnd: func(*outbound.Session, time.Duration, error) { ended <- struct{}{} }},
+		Handler: outbound.HandlerFunc(func(ctx context.Context, s *outbound.Session) error {
+			err := errors.Join(s.Answer(ctx), s.Sleep(ctx, time.Millisecond))
+			_, _ = s.BridgeTo(ctx, call.To(call.User("busy", "")))
+			short, cancel := context.WithTimeout(ctx, time.Millisecond)
+			defer cancel()
+			_, _ = s.Wait(short, "NO_SUCH_EVENT")
+			_, _ = s.Playback(ctx, "")
+			return errors.Join(err, s.Hangup(ctx, call.UserBusy))
+		}),
+	}, scenarioConfig())
+	w.place(asyncFull)
+	result(t, w, ended)
+
+	sums, counts := collect(t, reader)
+	for key, want := range map[string]int64{
+		"genesis.channel.operations{error=,operation=answer,success=true}":           1,
+		"genesis.channel.operations{error=,operation=sleep,success=true}":            1,
+		"genesis.channel.operations{error=hangup,operation=bridge,success=false}":    1,
+		"genesis.channel.operations{error=timeout,operation=wait,success=false}":     1,
+		"genesis.channel.operations{error=refused,operation=playback,success=false}": 1,
+		"genesis.channel.bridge.operations{error=hangup,success=false}":              1,
+		"genesis.timeouts{timeout_operation=wait,timeout_type=wait}":                 1,
+		"genesis.channel.hangup.causes{hangup_cause=other}":                          1,
+	} {
+		if sums[key] != want {
+			t.Errorf("%s = %d, want %d; there are %v", key, sums[key], want, sums)
+		}
+	}
+	for key, want := range map[string]uint64{
+		"genesis.channel.operation.duration{operation=answer}": 1,
+		"genesis.call.duration{}":                              1,
+	} {
+		if counts[key] != want {
+			t.Errorf("%s counts %d, want %d; there are %v", key, counts[key], want, counts)
+		}
+	}
+	checkSpans(t, spans.Ended())
+}
+
+// checkSpans looks that the call's operations are below the call.
+func checkSpans(t *testing.T, spans []sdktrace.ReadOnlySpan) {
+	t.Helper()
+	i := slices.IndexFunc(spans, func(s sdktrace.ReadOnlySpan) bool { return s.Name() == "outbound_handle_connection" })
+	if i < 0 {
+		t.Fatal("no span for the connection")
+	}
+	for _, name := range []string{"channel.answer", "channel.bridge", "channel.wait", "channel.hangup"} {
+		j := slices.IndexFunc(spans, func(s sdktrace.ReadOnlySpan) bool { return s.Name() == name })
+		if j < 0 {
+			t.Errorf("no span %s", name)
+			continue
+		}
+		if spans[j].Parent().SpanID() != spans[i].SpanContext().SpanID() {
+			t.Errorf("span %s is not below the connection", name)
+		}
+		if !slices.ContainsFunc(spans[j].Attributes(), func(a attribute.KeyValue) bool { return a.Key == "channel.uuid" }) {
+			t.Errorf("span %s has no channel.uuid", name)
+		}
+	}
+}
+
+// collect reads counters and the counts of histograms, by name and labels.
+func collect(t *testing.T, reader *sdkmetric.ManualReader) (map[string]int64, map[string]uint64) {
+	t.Helper()
+	var data metricdata.ResourceMetrics
+	if err := reader.Collect(context.Background(), &data); err != nil {
+		t.Fatal(err)
+	}
+	sums, counts := map[string]int64{}, map[string]uint64{}
+	enc := attribute.DefaultEncoder()
+	for _, scope := range data.ScopeMetrics {
+		for _, m := range scope.Metrics {
+			switch d := m.Data.(type) {
+			case metricdata.Sum[int64]:
+				for _, p := range d.DataPoints {
+					sums[m.Name+"{"+p.Attributes.Encoded(enc)+"}"] = p.Value
+				}
+			case metricdata.Histogram[float64]:
+				for _, p := range d.DataPoints {
+					counts[m.Name+"{"+p.Attributes.Encoded(enc)+"}"] = p.Count
+				}
+			}
+		}
+	}
+	return sums, counts
+}
