@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -13,6 +14,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/goccy/go-yaml"
@@ -92,19 +94,38 @@ func commandLines(t *testing.T) map[string][]string {
 	return lines
 }
 
-func TestCommandLines(t *testing.T) {
-	binary := filepath.Join(t.TempDir(), "genesis")
-	build := exec.Command("go", "build", "-o", binary, "../cmd/genesis")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
+// built is the command, made once.
+var built = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "genesis")
+	if err != nil {
+		return "", err
 	}
+	path := filepath.Join(dir, "genesis")
+	out, err := exec.Command("go", "build", "-o", path, "../cmd/genesis").CombinedOutput()
+	if err != nil {
+		err = fmt.Errorf("%w\n%s", err, out)
+	}
+	return path, err
+})
+
+// binary returns the path of the command. TestMain removes it.
+func binary(t *testing.T) string {
+	t.Helper()
+	path, err := built()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestCommandLines(t *testing.T) {
 	lines := commandLines(t)
 	if len(lines) != 6 {
 		t.Errorf("%d command lines: %v", len(lines), lines)
 	}
 	for where, line := range lines {
 		// With --help last, all flags before it are read and nothing is started.
-		cmd := exec.Command(binary, append(line, "--help")...)
+		cmd := exec.Command(binary(t), append(line, "--help")...)
 		var stderr bytes.Buffer
 		cmd.Stderr = &stderr
 		if err := cmd.Run(); err != nil || len(line) == 0 {

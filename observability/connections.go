@@ -117,7 +117,7 @@ func (c *connections) live(info esl.ConnInfo, n int64) {
 	}
 	c.inbound.Add(n)
 	if isEvents(info) {
-		c.health.linked(info.Remote, n)
+		c.health.linked(info.Role, info.Remote, n)
 	}
 }
 

@@ -13,8 +13,10 @@ type health struct {
 	now     func() time.Time
 	started time.Time
 
-	// links counts live event connections; a Client has one at most.
-	links atomic.Int64
+	// links counts live event connections of a Client, which has one at most; solo
+	// those without a role, which count only where there is no Client.
+	links, solo atomic.Int64
+	client      atomic.Bool
 	// link is the event connection, the last one when there is none now.
 	link atomic.Pointer[link]
 	// unreachable is set once an attempt to connect has failed, until one succeeds.
@@ -41,8 +43,16 @@ type link struct {
 	since  time.Time
 }
 
-func (h *health) linked(remote string, n int64) {
-	h.links.Add(n)
+func (h *health) linked(role, remote string, n int64) {
+	if role == roleEvents {
+		h.client.Store(true)
+		h.links.Add(n)
+	} else {
+		h.solo.Add(n)
+		if h.client.Load() {
+			return
+		}
+	}
 	h.link.Store(&link{remote: remote, since: h.now()})
 	if n > 0 {
 		h.unreachable.Store(false)
@@ -60,7 +70,12 @@ func (h *health) heartbeatAge() (time.Duration, bool) {
 	return max(0, h.now().Sub(h.started)-time.Duration(at-1)), true
 }
 
-func (h *health) connected() bool { return h.links.Load() > 0 }
+func (h *health) connected() bool {
+	if h.client.Load() {
+		return h.links.Load() > 0
+	}
+	return h.solo.Load() > 0
+}
 
 // fresh tells whether FreeSWITCH is known to work: connected, and heard of lately.
 func (h *health) fresh() bool {

@@ -48,6 +48,24 @@ func TestConsumerHealth(t *testing.T) {
 	}
 }
 
+// A connection that an app opens for itself counts where there is no client, and
+// does not hide that a client has lost its own.
+func TestConnectionWithoutRole(t *testing.T) {
+	s := serve(t, observability.Config{Mode: observability.Consumer})
+	hooks := s.obs.Hooks()
+	hooks.ConnectEnd(t.Context(), esl.ConnInfo{Type: "inbound"}, nil)
+	hooks.Heartbeat(heartbeat(t))
+	if !s.obs.Healthy() {
+		t.Error("a connection used by itself does not count")
+	}
+	events := esl.ConnInfo{Type: "inbound", Role: "events"}
+	hooks.ConnectEnd(t.Context(), events, nil)
+	hooks.Disconnected(events, io.EOF)
+	if s.obs.Healthy() {
+		t.Error("another connection hides that the client has lost its own")
+	}
+}
+
 func TestOutboundHealth(t *testing.T) {
 	s := serve(t, observability.Config{Mode: observability.Outbound})
 	steps := []struct {
