@@ -51,7 +51,7 @@ func TestInstruments(t *testing.T) {
 		"genesis.channel.operations{error=refused,operation=playback,success=false}": 1,
 		"genesis.channel.bridge.operations{error=hangup,success=false}":              1,
 		"genesis.timeouts{timeout_operation=wait,timeout_type=wait}":                 1,
-		"genesis.channel.hangup.causes{hangup_cause=other}":                          1,
+		"genesis.channel.hangup.causes{hangup_cause=USER_BUSY}":                      1,
 	} {
 		if sums[key] != want {
 			t.Errorf("%s = %d, want %d; there are %v", key, sums[key], want, sums)
