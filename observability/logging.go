@@ -85,25 +85,31 @@ func replaceJSON(groups []string, a slog.Attr) slog.Attr {
 			a.Key = "message"
 		}
 	}
+	if a.Value.Kind() == slog.KindDuration { // 1.5s says more than 1500000000
+		a.Value = slog.StringValue(a.Value.Duration().String())
+	}
 	return replaceText(groups, a)
 }
 
 // replaceText hides secrets and names levels.
 func replaceText(groups []string, a slog.Attr) slog.Attr {
-	switch value := a.Value.Any().(type) {
-	case slog.Level:
-		if len(groups) == 0 && a.Key == slog.LevelKey {
-			a.Value = slog.StringValue(levelName(value))
-		}
-	case string:
-		a.Value = slog.StringValue(scrubField(a.Key, value))
-	case error:
-		a.Value = slog.StringValue(scrubField(a.Key, value.Error()))
-	case fmt.Stringer:
-		a.Value = slog.StringValue(scrubField(a.Key, value.String()))
-	default:
-		if a.Value.Kind() == slog.KindAny && secretName.MatchString(a.Key) {
-			a.Value = slog.StringValue(hidden)
+	switch a.Value.Kind() {
+	case slog.KindString:
+		a.Value = slog.StringValue(scrubField(a.Key, a.Value.String()))
+	case slog.KindAny:
+		switch value := a.Value.Any().(type) {
+		case slog.Level:
+			if len(groups) == 0 && a.Key == slog.LevelKey {
+				a.Value = slog.StringValue(levelName(value))
+			}
+		case error:
+			a.Value = slog.StringValue(scrubField(a.Key, value.Error()))
+		case fmt.Stringer:
+			a.Value = slog.StringValue(scrubField(a.Key, value.String()))
+		default:
+			if secretName.MatchString(a.Key) {
+				a.Value = slog.StringValue(hidden)
+			}
 		}
 	}
 	return a

@@ -119,8 +119,11 @@ func TestLogFields(t *testing.T) {
 		buf.Reset()
 		return m
 	}
-	log.Info("up", "n", 1)
+	log.Info("up", "n", 1, "took", 1500*time.Millisecond)
 	m := read()
+	if _, err := time.Parse(time.RFC3339Nano, fmt.Sprint(m["timestamp"])); err != nil || m["took"] != "1.5s" {
+		t.Errorf("%v in %v", err, m)
+	}
 	if m["message"] != "up" || m["level"] != "INFO" || m["logger"] != "genesis" || m["timestamp"] == nil || m["n"] != 1.0 || m["trace_id"] != nil {
 		t.Errorf("%v", m)
 	}

@@ -28,14 +28,14 @@
     var ns = "http://www.w3.org/2000/svg", svg = td.firstChild;
     if (!svg) {
       svg = document.createElementNS(ns, "svg");
-      svg.setAttribute("viewBox", "0 0 " + (most - 1) + " 100");
       svg.setAttribute("preserveAspectRatio", "none");
       svg.setAttribute("aria-hidden", "true");
       svg.appendChild(document.createElementNS(ns, "polyline"));
       td.appendChild(svg);
     }
     var top = points.reduce(function (m, p) { return Math.max(m, p[key] || 0); }, 0) || 1;
-    var first = most - points.length;
+    var wide = Math.max(points.length, 60), first = wide - points.length;
+    svg.setAttribute("viewBox", "0 0 " + (wide - 1) + " 100");
     svg.firstChild.setAttribute("points", points.map(function (p, i) {
       return (first + i) + "," + (97 - 94 * (p[key] || 0) / top).toFixed(1);
     }).join(" "));
