@@ -20,8 +20,8 @@ const Settle = 100 * time.Millisecond
 var ignored = map[string]bool{"node_modules": true, "vendor": true, "bin": true, "dist": true, "build": true, "target": true, "__pycache__": true}
 
 // Dir calls changed after each change below dir, once files have settled, until ctx ends; then it returns nil. Directories
-// that begin with a dot and those for build output are left out, and so are editors' temporary files. New directories are
-// watched too. While changed runs, further changes wait and are told together.
+// that begin with a dot and those for build output are left out, and so are editors' temporary files, records and logs.
+// New directories are watched too. While changed runs, further changes wait and are told together.
 func Dir(ctx context.Context, dir string, changed func()) error {
 	w, err := fsnotify.NewWatcher()
 	if err != nil {
@@ -43,7 +43,8 @@ func Dir(ctx context.Context, dir string, changed func()) error {
 			}
 			settled.Reset(Settle) // some changes have gone unnoticed
 		case ev := <-w.Events:
-			if ev.Op == fsnotify.Chmod || temporary(filepath.Base(ev.Name)) {
+			name := filepath.Base(ev.Name)
+			if ev.Op == fsnotify.Chmod || temporary(name) || ignored[name] {
 				continue
 			}
 			if ev.Has(fsnotify.Create) {
@@ -73,6 +74,14 @@ func add(w *fsnotify.Watcher, root string) error {
 	})
 }
 
+// written are the endings of what apps write while they run, next to their sources often enough: it must not restart them.
+var written = map[string]bool{
+	".csv": true, ".log": true, ".out": true, ".pid": true, ".lock": true, ".tmp": true, ".db": true, ".db-journal": true,
+	".db-wal": true, ".db-shm": true, ".sqlite": true, ".sqlite3": true, ".wav": true, ".mp3": true, ".pyc": true, ".swp": true,
+}
+
+// temporary knows what editors leave behind and apps write.
 func temporary(name string) bool {
-	return strings.HasPrefix(name, ".") || strings.HasSuffix(name, "~") || strings.HasSuffix(name, ".swp") || name == "4913"
+	return strings.HasPrefix(name, ".") || strings.HasPrefix(name, "#") || strings.HasSuffix(name, "~") || name == "4913" ||
+		written[filepath.Ext(name)]
 }

@@ -1,0 +1,129 @@
+package watch_test
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/genesis-esl/genesis/internal/watch"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+const patience = 20 * time.Second
+
+// start watches a new directory until the test ends. It returns once changes are
+// seen.
+func start(t *testing.T) (dir string, told <-chan struct{}) {
+	t.Helper()
+	dir = t.TempDir()
+	changes, done := make(chan struct{}, 1000), make(chan error, 1)
+	ctx, cancel := context.WithCancel(context.Background())
+	go func() { done <- watch.Dir(ctx, dir, func() { changes <- struct{}{} }) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+	again := time.NewTicker(2 * watch.Settle)
+	defer again.Stop()
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); {
+		write(t, filepath.Join(dir, "first"), "x")
+		select {
+		case <-changes:
+			return dir, changes
+		case <-again.C:
+		}
+	}
+	t.Fatal("nobody told of the first file")
+	return "", nil
+}
+
+func write(t *testing.T, path, text string) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func await(t *testing.T, told <-chan struct{}, what string) {
+	t.Helper()
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
+	select {
+	case <-told:
+	case <-timer.C:
+		t.Fatalf("nobody told of %s", what)
+	}
+}
+
+func TestChangesAreTold(t *testing.T) {
+	dir, told := start(t)
+	file := filepath.Join(dir, "app.py")
+	write(t, file, "one")
+	await(t, told, "a new file")
+	write(t, file, "two")
+	await(t, told, "a change")
+	if err := os.Rename(file, file+"2"); err != nil {
+		t.Fatal(err)
+	}
+	await(t, told, "a new name")
+	deep := filepath.Join(dir, "new", "deeper", "x.py")
+	write(t, deep, "x")
+	await(t, told, "a file in a new directory")
+	write(t, deep, "y")
+	await(t, told, "a change there")
+	if err := os.Remove(deep); err != nil {
+		t.Fatal(err)
+	}
+	await(t, told, "a removal")
+}
+
+func TestManyWritesAreOneChange(t *testing.T) {
+	dir, told := start(t)
+	for range 20 {
+		write(t, filepath.Join(dir, "a"), "text")
+		write(t, filepath.Join(dir, "b"), "text")
+	}
+	await(t, told, "the changes")
+	if len(told) > 3 {
+		t.Errorf("told %d times more", len(told))
+	}
+}
+
+func TestWhatIsLeftOut(t *testing.T) {
+	dir, told := start(t)
+	for _, name := range []string{".git/index", "node_modules/x/y.js", ".hidden", "app.py~", "#app.py#", "calls.csv", "app.log", "x.swp", "x.db-wal"} {
+		write(t, filepath.Join(dir, name), "x")
+	}
+	quiet := time.NewTimer(5 * watch.Settle)
+	defer quiet.Stop()
+	// Making the directories themselves may be told, once.
+	for n := 0; ; {
+		select {
+		case <-told:
+			if n++; n > 1 {
+				t.Fatal("told of what is left out")
+			}
+			for _, name := range []string{".git/index", "node_modules/x/y.js", "calls.csv", "app.log"} {
+				write(t, filepath.Join(dir, name), "y")
+			}
+		case <-quiet.C:
+			return
+		}
+	}
+}
+
+func TestNoSuchDirectory(t *testing.T) {
+	if err := watch.Dir(t.Context(), filepath.Join(t.TempDir(), "none"), func() {}); err == nil {
+		t.Error("no error")
+	}
+}
