@@ -75,6 +75,12 @@ func checkFields(cmd Command) error {
 		return checkText("UUID", c.UUID)
 	case call.Push:
 		return checkText("UUID", c.UUID)
+	case call.Unicast: // an address can be anything with a String method
+		if err := checkText("Local or Remote", c.Local.Network()+c.Local.String()+c.Remote.String()); err != nil {
+			return err
+		}
+	case *call.Unicast:
+		return checkFields(*c)
 	}
 	return checkValue(reflect.Indirect(reflect.ValueOf(cmd)), "")
 }
@@ -112,11 +118,12 @@ func checkValue(v reflect.Value, field string) error {
 	return nil
 }
 
-// checkText refuses line breaks. The text is not quoted in the error: it can be a
-// password.
+// checkText refuses line breaks, which end or extend a command, and NUL, at which
+// FreeSWITCH takes a command to end. The text is not quoted in the error: it can be
+// a password.
 func checkText(field, text string) error {
-	if i := strings.IndexAny(text, "\r\n"); i >= 0 {
-		return fmt.Errorf("%w: %s has a line break at byte %d", ErrInjection, field, i)
+	if i := strings.IndexAny(text, "\r\n\x00"); i >= 0 {
+		return fmt.Errorf("%w: %s has a line break or NUL at byte %d", ErrInjection, field, i)
 	}
 	return nil
 }
@@ -124,13 +131,16 @@ func checkText(field, text string) error {
 // checkMessage reads the built message as FreeSWITCH would.
 func checkMessage(message string) error {
 	head, body, _ := cutBlankLine(message)
-	lines := strings.Split(head, "\n")
+	lines := strings.Split(strings.ReplaceAll(head, "\r\n", "\n"), "\n")
 	if strings.TrimSpace(lines[0]) == "" {
 		return fmt.Errorf("%w: it has no command", ErrInjection)
 	}
+	if strings.ContainsAny(head, "\x00") || strings.Count(head, "\r") != strings.Count(head, "\r\n") {
+		return fmt.Errorf("%w: it has a lone CR or a NUL", ErrInjection)
+	}
 	length := 0
 	for _, line := range lines[1:] {
-		name, value, ok := strings.Cut(strings.TrimSuffix(line, "\r"), ":")
+		name, value, ok := strings.Cut(line, ":")
 		if !ok || name == "" {
 			return fmt.Errorf("%w: a line of it is no header", ErrInjection)
 		}
