@@ -1,0 +1,362 @@
+package esl_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/genesis-esl/genesis/esl"
+)
+
+// readNames reads n events and returns their names.
+func readNames(t *testing.T, c *esl.Conn, n int) string {
+	t.Helper()
+	var names []string
+	for range n {
+		e, err := c.ReadEvent(within(t))
+		if err != nil {
+			t.Fatalf("after %v: %v", names, err)
+		}
+		names = append(names, e.Name())
+	}
+	return strings.Join(names, " ")
+}
+
+// TestStreamOfEverything: log lines, notices, unknown types and broken events
+// between events and replies; nothing stops the stream, nothing changes its order.
+func TestStreamOfEverything(t *testing.T) {
+	var j journal
+	c, far := connected(t, esl.ConnConfig{Hooks: &esl.Hooks{Dropped: j.hooks().Dropped}})
+	asked := start(func() (string, error) { return c.API(within(t), "status") })
+	far.next()
+	far.send(
+		event("CHANNEL_CREATE"),
+		esl.AppendLog(nil, []esl.Header{{Name: "Log-Level", Value: "7"}}, "a line\n"),
+		[]byte("Content-Type: text/from-the-future\nContent-Length: 4\n\nwhat"),
+		[]byte("Content-Type: text/event-json\nContent-Length: 8\n\nnot json"),
+		[]byte("Content-Type: text/event-xml\nContent-Length: 7\n\n<event>"),
+		event("CHANNEL_ANSWER"),
+		esl.AppendAPIResponse(nil, "UP"),
+		esl.AppendLingerNotice(nil, "u", "n", 5),
+		[]byte("\n\r\n"),
+		event("CHANNEL_HANGUP"),
+	)
+	if got := receive(t, asked, "the reply"); got.value != "UP" {
+		t.Errorf("got %q, %v", got.value, got.err)
+	}
+	if got, want := readNames(t, c, 5), "CHANNEL_CREATE LOG CHANNEL_ANSWER SERVER_DISCONNECTED CHANNEL_HANGUP"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	if got, want := j.String(), "dropped unknown_content_type 1\ndropped malformed 1\ndropped malformed 1"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	far.fin()
+	if err := ended(t, c); strings.Contains(err.Error(), "said") {
+		t.Errorf("a linger notice was taken for the reason: %v", err)
+	}
+}
+
+// TestEventsSurviveTheirConnection: what came before the end can still be read.
+func TestEventsSurviveTheirConnection(t *testing.T) {
+	for name, end := range map[string]func(*esl.Conn, *peer){
+		"FIN":   func(_ *esl.Conn, far *peer) { far.fin() },
+		"Close": func(c *esl.Conn, _ *peer) { c.Close() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			c, far := connected(t, esl.ConnConfig{})
+			done := start(func() (string, error) { return c.API(within(t), "x") })
+			far.next()
+			far.send(event("CHANNEL_CREATE"), event("CHANNEL_ANSWER"), esl.AppendAPIResponse(nil, "y"))
+			receive(t, done, "the reply that comes behind them")
+			end(c, far)
+			reason := ended(t, c)
+			if got := readNames(t, c, 2); got != "CHANNEL_CREATE CHANNEL_ANSWER" {
+				t.Errorf("got %s", got)
+			}
+			if _, err := c.ReadEvent(within(t)); err != reason {
+				t.Errorf("got %v, want %v", err, reason)
+			}
+		})
+	}
+}
+
+func TestReadEventsCancelled(t *testing.T) {
+	c, far := connected(t, esl.ConnConfig{})
+	cause := errors.New("enough")
+	ctx, cancel := context.WithCancelCause(context.Background())
+	done := start(func() (*esl.Event, error) { return c.ReadEvent(ctx) })
+	cancel(cause)
+	if got := receive(t, done, "ReadEvent"); !errors.Is(got.err, cause) || got.value != nil {
+		t.Errorf("got %v, %v", got.value, got.err)
+	}
+	far.send(event("HEARTBEAT"))
+	if got := readNames(t, c, 1); got != "HEARTBEAT" {
+		t.Errorf("got %s", got)
+	}
+}
+
+// TestWriteTimeout: a peer that does not read ends the connection, not the caller's
+// patience.
+func TestWriteTimeout(t *testing.T) {
+	c, _ := connected(t, esl.ConnConfig{WriteTimeout: 50 * time.Millisecond})
+	big := esl.Line("api eval " + strings.Repeat("x", 1<<20))
+	var waiting []<-chan outcome[*esl.Reply]
+	for range 16 {
+		waiting = append(waiting, start(func() (*esl.Reply, error) { return c.Send(context.Background(), big) }))
+	}
+	for _, w := range waiting {
+		if got := receive(t, w, "a command"); !errors.Is(got.err, esl.ErrDisconnected) {
+			t.Errorf("got %v", got.err)
+		}
+	}
+	var timeout interface{ Timeout() bool }
+	if err := ended(t, c); !errors.As(err, &timeout) || !timeout.Timeout() {
+		t.Errorf("the connection ended with %v, want a timeout", err)
+	}
+}
+
+// flood sends events until the peer's socket is full or the connection ends.
+func flood(far *peer, n int) <-chan outcome[int] {
+	return start(func() (int, error) {
+		for i := range n {
+			if _, err := far.nc.Write(event("CHANNEL_STATE", esl.Header{Name: "Event-Sequence", Value: fmt.Sprint(i + 1)})); err != nil {
+				return i, err
+			}
+		}
+		return n, nil
+	})
+}
+
+// TestQueueBlocks: a full queue stops the reading, the hook says so once each way,
+// and every event arrives, in order.
+func TestQueueBlocks(t *testing.T) {
+	const events = 5000
+	stalled := make(chan bool, events)
+	c, far := connected(t, esl.ConnConfig{
+		Hooks:       &esl.Hooks{Stalled: func(full bool) { stalled <- full }},
+		Queue:       esl.QueueLimits{Events: 10},
+		IdleTimeout: 30 * time.Millisecond,
+	})
+	sent := flood(far, events)
+	if !receive(t, stalled, "the stall") {
+		t.Fatal("resumed before it stalled")
+	}
+	// A connection that stopped reading is not idle, however long it takes.
+	idle := time.NewTimer(100 * time.Millisecond)
+	defer idle.Stop()
+	select {
+	case <-c.Done():
+		t.Fatalf("ended while stalled: %v", c.Err())
+	case <-idle.C:
+	}
+	batch := make([]*esl.Event, 64)
+	for next := uint64(1); next <= events; {
+		n, err := c.ReadEvents(within(t), batch)
+		if err != nil {
+			t.Fatalf("at %d: %v", next, err)
+		}
+		for _, e := range batch[:n] {
+			if e.Sequence() != next {
+				t.Fatalf("got event %d, want %d", e.Sequence(), next)
+			}
+			next++
+		}
+	}
+	if got := receive(t, sent, "the sender"); got.err != nil {
+		t.Error(got.err)
+	}
+	until(t, "as many resumes as stalls", func() bool { return len(stalled)%2 == 1 })
+	for want := false; len(stalled) > 0; want = !want {
+		if got := <-stalled; got != want {
+			t.Fatalf("Stalled(%v) twice", got)
+		}
+	}
+}
+
+func TestCloseWhileStalled(t *testing.T) {
+	stalled := make(chan bool, 100)
+	c, far := connected(t, esl.ConnConfig{Hooks: &esl.Hooks{Stalled: func(full bool) { stalled <- full }}, Queue: esl.QueueLimits{Events: 10}})
+	sent := flood(far, 1_000_000)
+	receive(t, stalled, "the stall")
+	c.Close()
+	if got := receive(t, sent, "the sender"); got.err == nil {
+		t.Error("the socket stayed open")
+	}
+}
+
+func TestQueueFails(t *testing.T) {
+	for name, limits := range map[string]esl.QueueLimits{
+		"events": {Events: 10, Overflow: esl.Fail},
+		"bytes":  {Bytes: 1000, Overflow: esl.Fail},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var j journal
+			c, far := connected(t, esl.ConnConfig{Queue: limits, Hooks: &esl.Hooks{Dropped: j.hooks().Dropped}})
+			pending := start(func() (string, error) { return c.API(context.Background(), "wait") })
+			far.next()
+			flood(far, 100_000)
+			if err := ended(t, c); !errors.Is(err, esl.ErrSlowConsumer) {
+				t.Errorf("got %v, want ErrSlowConsumer", err)
+			}
+			if got := receive(t, pending, "the command"); !errors.Is(got.err, esl.ErrDisconnected) || !errors.Is(got.err, esl.ErrSlowConsumer) {
+				t.Errorf("got %v", got.err)
+			}
+			if got := j.String(); !strings.HasPrefix(got, "dropped slow_consumer ") {
+				t.Errorf("got %q", got)
+			}
+		})
+	}
+}
+
+func TestQueueDiscards(t *testing.T) {
+	beats := make(chan *esl.Event, 1)
+	c, far := connected(t, esl.ConnConfig{Queue: esl.QueueLimits{Overflow: esl.Discard}, Hooks: &esl.Hooks{Heartbeat: func(e *esl.Event) { beats <- e }}})
+	done := start(func() (string, error) { return c.API(within(t), "status") })
+	far.next()
+	if got := receive(t, flood(far, 10_000), "the sender"); got.err != nil {
+		t.Fatal(got.err)
+	}
+	far.send(event("HEARTBEAT"), esl.AppendAPIResponse(nil, "UP"))
+	if got := receive(t, done, "the reply"); got.value != "UP" {
+		t.Errorf("got %q, %v", got.value, got.err)
+	}
+	receive(t, beats, "the heartbeat")
+	if _, err := c.ReadEvent(within(t)); err == nil {
+		t.Error("an event was kept")
+	}
+}
+
+func TestIdleTimeout(t *testing.T) {
+	c, far := connected(t, esl.ConnConfig{IdleTimeout: 60 * time.Millisecond})
+	pending := start(func() (string, error) { return c.API(context.Background(), "wait") })
+	far.next()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for range 10 { // kept alive for far longer than the limit
+		<-tick.C
+		far.send(event("HEARTBEAT"))
+	}
+	if c.Err() != nil {
+		t.Fatalf("ended while alive: %v", c.Err())
+	}
+	if err := ended(t, c); !errors.Is(err, esl.ErrIdle) {
+		t.Errorf("got %v, want ErrIdle", err)
+	}
+	if got := receive(t, pending, "the command"); !errors.Is(got.err, esl.ErrIdle) {
+		t.Errorf("got %v", got.err)
+	}
+}
+
+// TestAccept is FreeSWITCH dialling us, with the answers that it gave in the
+// recordings of outbound calls.
+func TestAccept(t *testing.T) {
+	nc, far := socketPair(t)
+	type accepted struct {
+		c       *esl.Conn
+		replies []*esl.Reply
+	}
+	done := start(func() (accepted, error) {
+		c, replies, err := esl.Accept(within(t), nc, esl.ConnConfig{}, esl.Line("linger"), esl.Line("nosuch"))
+		return accepted{c, replies}, err
+	})
+	far.expect("connect")
+	far.expect("linger")
+	far.expect("nosuch")
+	d := esl.NewDecoder(strings.NewReader(string(recording(t, "h1_async_full"))), esl.Limits{})
+	frame, err := d.Next()
+	if err != nil {
+		t.Fatal(err)
+	}
+	far.send(frame.Raw)
+	far.reply("+OK will linger")
+	far.reply("-ERR command not found")
+	got := receive(t, done, "Accept")
+	if got.err != nil {
+		t.Fatal(got.err)
+	}
+	t.Cleanup(func() { got.value.c.Close() })
+	if name := got.value.replies[0].Event().Name(); name != "CHANNEL_DATA" || got.value.replies[0].Event().UUID() == "" || got.value.replies[2].OK() {
+		t.Errorf("replies %v, event %q", got.value.replies, name)
+	}
+}
+
+func TestAcceptFails(t *testing.T) {
+	for name, tc := range map[string]struct {
+		play func(*peer)
+		want error
+	}{
+		"closed":   {(*peer).fin, esl.ErrDisconnected},
+		"refused":  {func(far *peer) { far.reply("-ERR no") }, nil},
+		"no call":  {func(far *peer) { far.reply("+OK") }, esl.ErrProtocol},
+		"a client": {func(far *peer) { far.send([]byte("GET / HTTP/1.1\r\nContent-Length: -1\r\n\r\n")) }, esl.ErrProtocol},
+		"mute":     {func(*peer) {}, context.DeadlineExceeded},
+	} {
+		t.Run(name, func(t *testing.T) {
+			nc, far := socketPair(t)
+			patient := patience
+			if tc.want == context.DeadlineExceeded {
+				patient = 30 * time.Millisecond
+			}
+			ctx, cancel := context.WithTimeout(context.Background(), patient)
+			defer cancel()
+			done := start(func() (*esl.Conn, error) {
+				c, _, err := esl.Accept(ctx, nc, esl.ConnConfig{})
+				return c, err
+			})
+			far.expect("connect")
+			tc.play(far)
+			got := receive(t, done, "Accept")
+			if got.err == nil || got.value != nil || tc.want != nil && !errors.Is(got.err, tc.want) {
+				t.Errorf("got %v, %v; want %v", got.value, got.err, tc.want)
+			}
+			if _, err := nc.Write([]byte("x")); err == nil {
+				t.Error("the socket is still open")
+			}
+		})
+	}
+}
+
+// TestOutboundRecordings plays what FreeSWITCH sent in recorded calls to a Conn,
+// a few bytes at a time: every frame arrives as what it is.
+func TestOutboundRecordings(t *testing.T) {
+	for _, name := range recordings(t) {
+		if !strings.HasPrefix(name, "h") {
+			continue
+		}
+		t.Run(name, func(t *testing.T) {
+			data := recording(t, name)
+			want, replies := 0, 0
+			for _, f := range frameList(t, name) {
+				switch {
+				case strings.HasPrefix(f.contentType, "text/"), f.contentType == "log/data":
+					want++
+				default:
+					replies++
+				}
+			}
+			var j journal
+			c, far := connected(t, esl.ConnConfig{Hooks: &esl.Hooks{Dropped: j.hooks().Dropped}})
+			start(func() (int, error) {
+				defer far.fin()
+				for i := 0; i < len(data); i += 997 {
+					if _, err := far.nc.Write(data[i:min(len(data), i+997)]); err != nil {
+						return i, err
+					}
+				}
+				return len(data), nil
+			})
+			got := 0
+			for ; ; got++ {
+				if _, err := c.ReadEvent(within(t)); err != nil {
+					break
+				}
+			}
+			if dropped := strings.Count(j.String(), "unexpected_reply 1"); got != want || dropped != replies {
+				t.Errorf("%d events and %d replies, want %d and %d (%v)", got, dropped, want, replies, c.Err())
+			}
+		})
+	}
+}
