@@ -31,7 +31,12 @@ func (l *launcher) child(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if l.mode == outboundMode && l.simulate {
+	switch {
+	case l.simulate && l.mode == consumerMode:
+		if err := l.simulateForConsumer(); err != nil {
+			return err
+		}
+	case l.simulate:
 		if err := l.simulateForOutbound(l.settings.address(genesis.EnvAppHost, genesis.EnvAppPort)); err != nil {
 			return err
 		}

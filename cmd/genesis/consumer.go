@@ -40,11 +40,6 @@ func runConsumer(c *cli.Context) error {
 		return err
 	}
 	defer l.close()
-	if l.simulate {
-		if err := l.simulateForConsumer(); err != nil {
-			return err
-		}
-	}
 	selecting := c.IsSet("event") || c.IsSet("filter") || c.IsSet("match")
 	switch {
 	case l.path == "":

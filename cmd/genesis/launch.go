@@ -32,7 +32,6 @@ type launcher struct {
 	args     []string
 	settings settings
 	log      *slog.Logger
-	opts     []genesis.Option
 	cleanup  []func()
 }
 
@@ -70,7 +69,12 @@ func (l *launcher) hosted() bool { return l.target.Kind == launch.Foreign }
 
 // serve runs an app in this process.
 func (l *launcher) serve(ctx context.Context, app any) error {
-	opts := append(l.opts, genesis.Environ(l.settings.lookup), genesis.Name("", versionText()), genesis.Globals())
+	if l.simulate && l.mode == consumerMode {
+		if err := l.simulateForConsumer(); err != nil {
+			return err
+		}
+	}
+	opts := []genesis.Option{genesis.Environ(l.settings.lookup), genesis.Name("", versionText()), genesis.Globals()}
 	if l.simulate && l.mode == outboundMode {
 		opts = append(opts, genesis.OnStart(func(s genesis.Started) {
 			if err := l.simulateForOutbound(s.Outbound.String()); err != nil {
