@@ -18,7 +18,7 @@ func uuidKill(_ context.Context, ch *channel, args []string) string {
 	if len(args) > 0 {
 		cause = args[0]
 	}
-	ch.hangup(cause, "")
+	ch.hangup(cause, byCommand)
 	return okLine
 }
 

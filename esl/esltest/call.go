@@ -81,6 +81,7 @@ func (s *Server) Call(ctx context.Context, cfg CallConfig) (*Call, error) {
 	p.cidName, p.cidNumber, p.ani, p.dest = cfg.FromName, cfg.From, cfg.From, cfg.To
 	p.origName, p.origNumber = cfg.FromName, cfg.From
 	p.network, p.source, p.context = s.cfg.IPv4, "mod_sofia", "default"
+	ch.logNew()
 	ch.setCodecs()
 	ch.add("direction", inboundCall, "uuid", ch.uuid, "call_uuid", ch.uuid, "session_id", itoa(ch.number),
 		"sip_from_user", cfg.From, "sip_from_host", s.cfg.Domain, "sip_to_user", cfg.To, "sip_req_user", cfg.To,

@@ -266,6 +266,7 @@ func streams(frames []frame) map[string][]frame {
 		}
 	}
 	out := map[string][]frame{}
+	roles := map[string]string{}
 	for _, f := range sorted {
 		key := "replies"
 		switch {
@@ -278,10 +279,21 @@ func streams(frames []frame) map[string][]frame {
 			key = names[f.uuid]
 		case f.event != "":
 			key = f.label()
+		case f.kind == "log/data":
+			key = "log " + logged(&f, roles)
 		}
 		out[key] = append(out[key], f)
 	}
 	return out
+}
+
+// logged says which channel a log line is of.
+func logged(f *frame, roles map[string]string) string {
+	uuid := f.get("User-Data")
+	if uuid != "" && roles[uuid] == "" {
+		roles[uuid] = fmt.Sprintf("of channel %d", len(roles))
+	}
+	return roles[uuid]
 }
 
 func compareStream(n *normaliser, prefix string, want, got []frame) []string {
@@ -349,7 +361,7 @@ func align(want, got []frame) []match {
 func (f *frame) alignKey() string {
 	key := f.kind + " " + f.event + " " + f.subclass
 	for _, h := range f.headers {
-		if h.Name == "Application" || h.Name == "Action" || h.Name == "Content-Disposition" {
+		if f.kind == "log/data" && (h.Name == "Log-Func" || h.Name == "Log-Line") || h.Name == "Application" || h.Name == "Action" || h.Name == "Content-Disposition" {
 			key += " " + h.Value
 		}
 	}

@@ -1,6 +1,7 @@
 package esltest
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
 	"slices"
@@ -32,7 +33,7 @@ func newDialplan(cfg *Config) (*dialplan, error) {
 		if err != nil {
 			return nil, fmt.Errorf("esltest: extension %q: %w", ext.Match, err)
 		}
-		p.extensions = append(p.extensions, compiledExtension{re, ext.Name, ext.Actions})
+		p.extensions = append(p.extensions, compiledExtension{re, cmp.Or(ext.Name, ext.Match), ext.Actions})
 	}
 	for _, ep := range cfg.Endpoints {
 		re, err := regexp.Compile(ep.Match)
@@ -44,16 +45,16 @@ func newDialplan(cfg *Config) (*dialplan, error) {
 	return p, nil
 }
 
-// route returns the applications for a destination, and what the groups of the
-// extension's expression matched.
-func (p *dialplan) route(dest string) (actions []Action, match string) {
+// route returns the extension for a destination, its actions filled in, and what
+// the groups of its expression matched; nil when there is none.
+func (p *dialplan) route(dest string) (found *compiledExtension, match string) {
 	for i := range p.extensions {
 		ext := &p.extensions[i]
 		m := ext.re.FindStringSubmatchIndex(dest)
 		if m == nil {
 			continue
 		}
-		actions = slices.Clone(ext.actions)
+		actions := slices.Clone(ext.actions)
 		for j := range actions {
 			if strings.Contains(actions[j].Data, "$") && !strings.Contains(actions[j].Data, "${") {
 				actions[j].Data = string(ext.re.ExpandString(nil, actions[j].Data, dest, m))
@@ -62,7 +63,7 @@ func (p *dialplan) route(dest string) (actions []Action, match string) {
 		if groups := ext.re.FindStringSubmatch(dest); len(groups) > 1 {
 			match = "ARRAY::" + strings.Join(groups, "|:")
 		}
-		return actions, match
+		return &compiledExtension{ext.re, ext.name, actions}, match
 	}
 	return nil, ""
 }

@@ -38,9 +38,14 @@ func (c *core) newLoopback(d *dialing, vars []esl.Header, target, uuid string) (
 	old := a.uuid
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	a.logNew()
 	a.setCodecs()
+	a.logf(&logRename, "Rename Channel %s->loopback/%s-a [%s]", a.name, ext, old)
+	a.name = "loopback/" + ext + "-a"
+	a.logf(&logPoint{7, "0", fileLoopback, "channel_outgoing_channel", "1262"}, "(%s) State Change CS_NEW -> CS_INIT", a.name)
 	if uuid != "" {
 		a.uuid = uuid
+		a.logf(&logSetUUID, "%s set UUID=%s", a.name, uuid)
 	}
 	if !c.enter(a) {
 		return nil, c.refusal(a.uuid)
@@ -50,7 +55,6 @@ func (c *core) newLoopback(d *dialing, vars []esl.Header, target, uuid string) (
 		return nil, "NORMAL_TEMPORARY_FAILURE"
 	}
 	a.peer, b.peer = b, a
-	a.name = "loopback/" + ext + "-a"
 	a.callerOf(d, vars)
 	last := target[strings.LastIndexByte(target, '/')+1:]
 	p := &a.profile
@@ -63,6 +67,7 @@ func (c *core) newLoopback(d *dialing, vars []esl.Header, target, uuid string) (
 	}
 	a.fire(evChannelOutgoing, srcOutgoing, nil)
 	a.setRunning(csInit)
+	a.logState(csInit, "")
 	for _, v := range vars {
 		a.set(v.Name, v.Value)
 	}
@@ -81,6 +86,9 @@ func (c *core) newLoopback(d *dialing, vars []esl.Header, target, uuid string) (
 func (ch *channel) loopbackB(a *channel, vars []esl.Header) {
 	ch.mu.Lock()
 	defer ch.mu.Unlock()
+	ch.logNew()
+	ch.logf(&logPoint{7, "0", fileLoopback, "channel_on_init", "288"}, "(%s) State Change CS_NEW -> CS_INIT", ch.name)
+	ch.logf(&logOtherFrom, "setting other_loopback_from_uuid on b leg to (null)")
 	p, from := &ch.profile, &a.profile
 	p.cidName, p.cidNumber, p.ani = from.cidName, from.cidNumber, from.ani
 	p.origName, p.origNumber = from.origName, from.origNumber
@@ -95,15 +103,30 @@ func (ch *channel) loopbackB(a *channel, vars []esl.Header) {
 	ch.add("other_loopback_leg_uuid", a.uuid, "loopback_leg", "B")
 }
 
+// logNew tells of a new channel and its codec.
+func (ch *channel) logNew() {
+	ch.logf(&logNew, "New Channel %s [%s]", ch.name, ch.uuid)
+	if ch.kind == "loopback" {
+		ch.logf(&logCodec, "%s setup codec L16/8000/20", ch.name)
+	}
+}
+
 // routeOut takes an outgoing leg to the state in which it waits for an answer.
 // The caller holds mu.
 func (ch *channel) routeOut() {
+	ch.logChange(csInit, csRouting)
 	ch.state = csRouting
 	ch.fire(evChannelCreate, srcCreate, nil)
 	ch.fire(evChannelOriginate, srcOriginate, nil)
+	ch.logAsleep(csInit)
 	ch.setRunning(csRouting)
+	ch.logState(csRouting, "")
+	ch.logChange(csRouting, csConsumeMedia)
 	ch.state = csConsumeMedia
+	ch.logAsleep(csRouting)
 	ch.setRunning(csConsumeMedia)
+	ch.logState(csConsumeMedia, "")
+	ch.logAsleep(csConsumeMedia)
 }
 
 func earlyMedia(vars []esl.Header) string {
@@ -142,6 +165,7 @@ func (c *core) newEndpointLeg(d *dialing, vars []esl.Header, target, uuid string
 	old := ch.uuid
 	ch.mu.Lock()
 	defer ch.mu.Unlock()
+	ch.logNew()
 	ch.setCodecs()
 	if uuid != "" {
 		ch.uuid = uuid

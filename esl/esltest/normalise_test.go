@@ -31,6 +31,12 @@ var (
 	statePattern = regexp.MustCompile(`\d+ session\(s\)|peak \d+|last 5min \d+|idle cpu \d+\.\d+/\d+\.\d+|"(total|active|peak|peak5Min|current|used|allowed|years|days|hours|minutes|seconds|milliseconds|microseconds)":[\d.]+`)
 )
 
+// sessionPattern and sourcePattern are of log lines.
+var (
+	sessionPattern = regexp.MustCompile(`Session \d+|Cur \d+ Tot \d+`)
+	sourcePattern  = regexp.MustCompile(`\w+\.c:\d+`)
+)
+
 // counters are headers whose values are times or counts.
 var counters = regexp.MustCompile(`^(Event-Sequence|Event-Calling-Line-Number|Event-Date-.*|Uptime-msec|Up-Time|Session-(Count|Per-Sec.*|Since.*|Peak.*)|` +
 	`Idle-CPU|Content-Length|variable_session_id|Member-ID|New-ID|variable_conference_member_id|event_count|Task-Runtime|` +
@@ -54,6 +60,9 @@ func (n *normaliser) value(h esl.Header, cut bool) string {
 func (n *normaliser) text(v string) string {
 	v = upPattern.ReplaceAllString(v, "UPTIME")
 	v = statePattern.ReplaceAllString(v, "COUNT")
+	v = stampPattern.ReplaceAllString(v, "DATE")
+	v = sessionPattern.ReplaceAllString(v, "SESSION")
+	v = sourcePattern.ReplaceAllString(v, "SOURCE")
 	return v
 }
 

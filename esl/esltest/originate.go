@@ -49,6 +49,9 @@ func apiOriginate(ctx context.Context, c *core, arg string) string {
 
 // dial calls the targets and returns the leg that answered, or the cause.
 func (c *core) dial(ctx context.Context, d *dialing) (*channel, string) {
+	if c.logging() {
+		c.log(&logParsing, "", "Parsing global variables", false)
+	}
 	ctx, cancel := context.WithTimeout(ctx, d.timeout)
 	defer cancel()
 	cause := "DESTINATION_OUT_OF_ORDER"
@@ -160,6 +163,10 @@ func (ch *channel) won() {
 	ch.mu.Lock()
 	defer ch.mu.Unlock()
 	p := &ch.profile
+	if ch.core.logging() {
+		ch.core.log(&logSuccess, "", "Originate Resulted in Success: ["+ch.name+"] Peer UUID: "+ch.uuid, false)
+	}
+	ch.logf(&logFlip, "%s Flipping CID from %q <%s> to %q <%s>", ch.name, p.cidName, p.cidNumber, p.calleeName, p.calleeNumber)
 	ch.set("endpoint_disposition", "ANSWER")
 	ch.set("pre_transfer_caller_id_name", p.cidName)
 	ch.set("pre_transfer_caller_id_number", p.cidNumber)
@@ -175,6 +182,7 @@ func (ch *channel) launch(apps []Action) {
 	ch.mu.Lock()
 	ch.apps = apps
 	if ch.state < csHangup {
+		ch.logChange(csConsumeMedia, csExecute)
 		ch.state = csExecute
 	}
 	ch.mu.Unlock()

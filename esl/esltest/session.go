@@ -10,6 +10,7 @@ import (
 // setRunning moves the session goroutine to a state. The caller holds mu.
 func (ch *channel) setRunning(state int) {
 	ch.running = state
+	ch.logRunningState()
 	if state == csRouting && ch.profile.direction == inboundCall && ch.callState == ccsDown {
 		ch.setCallState(ccsRinging)
 	}
@@ -23,6 +24,7 @@ func (ch *channel) setCallState(state int) {
 	}
 	was := ch.callState
 	ch.callState = state
+	ch.logCallStateChange(was, state)
 	ch.fire(evChannelCallState, srcCallState, []esl.Header{
 		{Name: "Original-Channel-Call-State", Value: callStateNames[was]},
 		{Name: "Channel-Call-State-Number", Value: stateNumbers[state]},
@@ -53,8 +55,11 @@ func (ch *channel) runInbound() {
 	ch.mu.Lock()
 	ch.state = csInit
 	ch.setRunning(csInit)
+	ch.logState(csInit, "")
+	ch.logChange(csInit, csRouting)
 	ch.state = csRouting
 	ch.fire(evChannelCreate, srcCreate, nil)
+	ch.logAsleep(csInit)
 	ch.setRunning(csRouting)
 	ch.mu.Unlock()
 	ch.runDialplan()
@@ -67,14 +72,12 @@ func (ch *channel) runDialplan() {
 	for ch.alive() {
 		ch.mu.Lock()
 		if len(ch.apps) == 0 {
-			var match string
-			ch.apps, match = ch.core.srv.plan.route(ch.profile.dest)
-			if match != "" {
-				ch.set("DP_MATCH", match)
-			}
+			ch.route()
 		}
 		if ch.state < csHangup {
+			ch.logChange(csRouting, csExecute)
 			ch.state = csExecute
+			ch.logAsleep(csRouting)
 		}
 		ch.mu.Unlock()
 		if !ch.runExecute() {
@@ -89,6 +92,26 @@ func (ch *channel) runDialplan() {
 	}
 }
 
+// route looks the destination up in the dialplan. The caller holds mu.
+func (ch *channel) route() {
+	p := &ch.profile
+	ch.logState(csRouting, "")
+	ch.logf(&logProcessing, "Processing %s <%s>->%s in context %s", p.cidName, p.cidNumber, p.dest, p.context)
+	ext, match := ch.core.srv.plan.route(p.dest)
+	if ext == nil {
+		return
+	}
+	ch.apps = ext.actions
+	if match != "" {
+		ch.set("DP_MATCH", match)
+	}
+	ch.logPlain(&logExtension, "Dialplan: %s parsing [%s->%s] continue=false", ch.name, p.context, ext.name)
+	ch.logPlain(&logRegex, "Dialplan: %s Regex (PASS) [%s] destination_number(%s) =~ /%s/ break=on-false", ch.name, ext.name, p.dest, ext.re)
+	for _, action := range ch.apps {
+		ch.logPlain(&logAction, "Dialplan: %s Action %s(%s) ", ch.name, action.App, action.Data)
+	}
+}
+
 // runExecute runs the channel's applications; it says whether the channel has
 // been transferred instead of having come to the end.
 func (ch *channel) runExecute() (transferred bool) {
@@ -98,6 +121,7 @@ func (ch *channel) runExecute() (transferred bool) {
 		return false
 	}
 	ch.setRunning(csExecute)
+	ch.logState(csExecute, "")
 	ch.set("call_uuid", ch.uuid)
 	apps := ch.apps
 	ch.apps = nil
@@ -151,6 +175,7 @@ func (ch *channel) execute(name, arg, uuid string) bool {
 	}
 	ch.beforeApp(name, app.media)
 	ch.mu.Lock()
+	ch.logPlain(&logExecute, "EXECUTE [depth=0] %s %s(%s)", ch.name, name, arg)
 	ch.set("current_application", "")
 	ch.set("current_application_data", "")
 	ch.set("current_application_response", "")
@@ -193,6 +218,9 @@ func (ch *channel) execute(name, arg, uuid string) bool {
 	ch.fire(evChannelExecuteComplete, srcComplete, nil, append(trail,
 		esl.Header{Name: "Application-Response", Value: response},
 		esl.Header{Name: "Application-UUID", Value: uuid})...)
+	if ch.state >= csHangup {
+		ch.logf(&logSkip, "%s skip receive message [APPLICATION_EXEC_COMPLETE] (channel is hungup already)", ch.name)
+	}
 	ch.mu.Unlock()
 	return true
 }
@@ -217,16 +245,22 @@ func (ch *channel) finish() {
 	ch.stopRecording("all")
 	now := time.Now()
 	ch.mu.Lock()
+	ch.logAsleep(ch.running)
 	ch.setRunning(csHangup)
 	ch.profile.hangup = micros(now)
 	ch.report(now)
 	ch.setCallState(ccsHangup)
+	ch.logState(csHangup, "")
 	cause, peer := ch.cause, ch.peer
 	ch.mu.Unlock()
 	if peer != nil {
-		peer.hangup(cause, "")
+		peer.hangup(cause, byPeer)
 	}
 	ch.mu.Lock()
+	how := ", cause: " + cause
+	ch.logGeneric(csHangup, how)
+	ch.logAsleep(csHangup)
+	ch.logChange(csHangup, csReporting)
 	if ch.kind == "loopback" {
 		ch.add("is_loopback", "1")
 	}
@@ -234,6 +268,10 @@ func (ch *channel) finish() {
 	ch.setRunning(csReporting)
 	ch.fire(evChannelHangupComplete, srcReporting, []esl.Header{{Name: "Hangup-Cause", Value: ch.cause}})
 	ch.reported = true
+	ch.logState(csReporting, how)
+	ch.logAsleep(csReporting)
+	ch.logChange(csReporting, csDestroy)
+	ch.logf(&logLocked, "Session %d (%s) Locked, Waiting on external entities", ch.number, ch.name)
 	waiters := ch.waiters
 	ch.waiters = nil
 	ch.mu.Unlock()
@@ -244,8 +282,12 @@ func (ch *channel) finish() {
 	ch.holders.Wait()
 	ch.mu.Lock()
 	ch.state = csDestroy
+	ch.logf(&logEnded, "Session %d (%s) Ended", ch.number, ch.name)
+	ch.logf(&logClose, "Close Channel %s [CS_DESTROY]", ch.name)
 	ch.fire(evChannelDestroy, srcDestroy, nil)
 	ch.setRunning(csDestroy)
+	ch.logState(csDestroy, "")
+	ch.logAsleep(csDestroy)
 	last := ch.snapshot()
 	ch.mu.Unlock()
 	if ch.observe != nil {

@@ -8,6 +8,12 @@ import (
 	"github.com/genesis-esl/genesis/esl"
 )
 
+// Who hangs up, besides the caller and the callee.
+const (
+	byPeer    = "peer"    // the other leg of a loopback pair
+	byCommand = "command" // uuid_kill
+)
+
 // hangup ends the call, once; by is who ended it, for the records of
 // Server.Call.
 func (ch *channel) hangup(cause, by string) bool {
@@ -20,6 +26,17 @@ func (ch *channel) hangup(cause, by string) bool {
 	ch.cause = causeName(cause)
 	ch.initiator = by
 	ch.fire(evChannelHangup, srcHangup, nil)
+	where := &logHangup
+	switch by {
+	case byPeer:
+		where = &logPeerHangup
+	case byCommand:
+		where = &logKilled
+	}
+	ch.logf(where, "Hangup %s [%s] [%s]", ch.name, stateNames[ch.running], ch.cause)
+	if ch.kind == "loopback" {
+		ch.logf(&logKillChannel, "%s CHANNEL KILL", ch.name)
+	}
 	close(ch.gone)
 	ch.mu.Unlock()
 	return true
@@ -48,6 +65,11 @@ func (ch *channel) markAnswered() {
 		return
 	}
 	now := time.Now()
+	if ch.profile.direction == inboundCall {
+		ch.logf(&logAnswered, "Channel [%s] has been answered", ch.name)
+	} else {
+		ch.logf(&logAnsweredA, "Channel [%s] has been answered", ch.name)
+	}
 	ch.answered = true
 	ch.answerAt = now.UnixMicro()
 	ch.profile.answered = micros(now)
