@@ -1,6 +1,8 @@
 package queue_test
 
 import (
+	"errors"
+	"strings"
 	"testing"
 
 	"github.com/alicebob/miniredis/v2"
@@ -26,6 +28,40 @@ func TestRedisServer(t *testing.T) {
 	t.Run("Conformance", func(t *testing.T) {
 		runConformance(t, store{open: func(t *testing.T) queue.Backend { return openRedis(t, server.addr) }})
 	})
+}
+
+// TestRedisCluster would find keys of one queue on different nodes.
+func TestRedisCluster(t *testing.T) {
+	server := startRedis(t, "--cluster-enabled", "yes")
+	client := server.cluster(t)
+	t.Run("Conformance", func(t *testing.T) {
+		runConformance(t, store{open: func(t *testing.T) queue.Backend {
+			backend, err := queue.NewRedis(client, queue.RedisConfig{Lease: queue.MinLease})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return backend
+		}})
+	})
+}
+
+// TestRedisRefuses has errors that trying again does not mend: they are told at once.
+func TestRedisRefuses(t *testing.T) {
+	server := miniredis.RunT(t)
+	if err := server.Set("genesis:queue:{taken}:waiting", "something else"); err != nil {
+		t.Fatal(err)
+	}
+	q := newQueues(t, queue.Config{Backend: openRedis(t, server.Addr()), Patience: patience})
+	refused := func(name, want string) {
+		t.Helper()
+		_, err := q.Acquire(testContext(t), name)
+		if err == nil || errors.Is(err, queue.ErrUnavailable) || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: got %v", name, err)
+		}
+	}
+	refused("taken", "WRONGTYPE")
+	server.RequireAuth("secret")
+	refused("locked", "NOAUTH")
 }
 
 func redisOptions(addr string) *redis.Options {

@@ -67,7 +67,7 @@ func warm(t *testing.T, b queue.Backend) {
 
 // testMany has more callers waiting than one exchange holds.
 func testMany(t *testing.T, s store) {
-	const callers = 400
+	const callers = 300
 	q := newQueues(t, queue.Config{Backend: s.open(t)})
 	slot := acquire(t, q, t.Name())
 	tickets := make([]*queue.Ticket, callers)

@@ -151,7 +151,7 @@ func classify(err error) error {
 		return fmt.Errorf("queue: redis: %w", err)
 	}
 	var reply redis.Error
-	if errors.As(err, &reply) {
+	if errors.As(err, &reply) && !strings.Contains(reply.Error(), "max number of clients") {
 		for _, prefix := range lasting {
 			if strings.HasPrefix(reply.Error(), prefix) {
 				return fmt.Errorf("queue: redis: %w", err)

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/redis/go-redis/v9"
@@ -71,6 +72,25 @@ func (s *redisServer) kill() {
 		_ = s.cmd.Wait()
 		s.cmd = nil
 	}
+}
+
+// cluster makes the server a Redis Cluster of one node; it was started with cluster-enabled.
+func (s *redisServer) cluster(t *testing.T) *redis.ClusterClient {
+	t.Helper()
+	node := redis.NewClient(redisOptions(s.addr))
+	defer node.Close()
+	if err := node.ClusterAddSlotsRange(testContext(t), 0, 16383).Err(); err != nil {
+		t.Fatal(err)
+	}
+	for info := ""; !strings.Contains(info, "cluster_state:ok"); {
+		var err error
+		if info, err = node.ClusterInfo(testContext(t)).Result(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	client := redis.NewClusterClient(&redis.ClusterOptions{Addrs: []string{s.addr}, ContextTimeoutEnabled: true})
+	t.Cleanup(func() { _ = client.Close() })
+	return client
 }
 
 // save writes a snapshot, to which the server goes back when it is killed.

@@ -6,7 +6,7 @@ import (
 	"github.com/genesis-esl/genesis/call"
 )
 
-// Caller is whom Connect connects: an outbound.Session.
+// Caller is whom Connect connects: an outbound.Session, or over a client a struct of a *call.Controller and a *call.Channel.
 type Caller interface {
 	call.Originator
 	Answer(ctx context.Context) error

@@ -228,3 +228,40 @@ func TestRefuses(t *testing.T) {
 	}
 	w.empty()
 }
+
+// leg is a caller over a client.
+type leg struct {
+	*call.Controller
+	*call.Channel
+}
+
+func TestConnect(t *testing.T) {
+	w := newWorld(t, esltest.Endpoint{Match: "user/short", Hangup: 100 * time.Millisecond})
+	r := newRinger(t, ring.Config{})
+	for _, who := range []string{"short", "long"} {
+		caller, err := w.calls.Originate(w.ctx, call.Originate{To: call.To(call.User("caller", ""))})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(w.ctx)
+		defer cancel()
+		if who == "long" { // goes on until the caller is told to do something else
+			go func() {
+				if _, err := w.fs.Leg(caller.UUID()).Wait(w.ctx, func(s esltest.State) bool { return s.BridgedTo != "" }); err == nil {
+					cancel()
+				}
+			}()
+		}
+		answer, _, err := r.Connect(ctx, leg{w.calls, caller}, users("busy", who), ring.Sequential)
+		if who == "short" && err != nil || who == "long" && !errors.Is(err, context.Canceled) {
+			t.Errorf("%s: %v", who, err)
+		}
+		if answer == nil || answer.Destination.ID != who || answer.Channel.Err() == nil {
+			t.Errorf("%s: taken by %+v", who, answer)
+		}
+		if err := caller.Hangup(w.ctx, ""); err != nil {
+			t.Error(err)
+		}
+	}
+	w.empty()
+}

@@ -57,17 +57,16 @@ func (g *group) HandleSession(ctx context.Context, s *outbound.Session) error {
 	if err := s.RingReady(ctx); err != nil {
 		return err
 	}
-	answer, bridged, err := g.ringer.Connect(ctx, s, g.team, ring.Balancing,
+	answer, _, err := g.ringer.Connect(ctx, s, g.team, ring.Balancing,
 		ring.RingTime(15*time.Second), ring.CallerID(s.Get("Caller-Caller-ID-Name"), s.Get("Caller-Caller-ID-Number")))
 	if errors.Is(err, ring.ErrNoAnswer) {
 		slog.InfoContext(ctx, "nobody took the call", "call", s.UUID(), "reason", err)
 		return s.Hangup(ctx, call.NoAnswer)
 	}
-	if err != nil {
-		return err
+	if answer != nil {
+		slog.InfoContext(ctx, "call over", "call", s.UUID(), "taken by", answer.Destination.ID, "busy", len(answer.Missed))
 	}
-	slog.InfoContext(ctx, "call over", "call", s.UUID(), "taken by", answer.Destination.ID, "cause", bridged.Cause)
-	return nil
+	return err
 }
 
 // balancerAt counts in Redis, or in memory without a URL.
