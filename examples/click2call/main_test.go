@@ -1,0 +1,83 @@
+package main
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/genesis-esl/genesis"
+	"github.com/genesis-esl/genesis/esl"
+	"github.com/genesis-esl/genesis/esl/esltest"
+)
+
+func TestClick2Call(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	fs := esltest.NewUnstartedServer(esltest.Config{Endpoints: []esltest.Endpoint{
+		{Match: "user/busy", Cause: "USER_BUSY"}, {Match: "user/"},
+	}})
+	if err := fs.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer fs.Close()
+	app, ctl := newApp()
+	up, ended := make(chan struct{}, 1), make(chan error, 1)
+	app.OnUp(func(context.Context, esl.Up) { up <- struct{}{} })
+	running, stop := context.WithCancel(ctx)
+	go func() {
+		ended <- genesis.RunContext(running, app, genesis.FreeSWITCH(fs.Addr(), fs.Password()), genesis.NoObservability(),
+			genesis.Client(ctl.Join))
+	}()
+	defer func() {
+		stop()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	}()
+	select {
+	case <-up:
+	case <-ctx.Done():
+		t.Fatal("not connected")
+	}
+	web := httptest.NewServer(routes(ctl))
+	defer web.Close()
+
+	for _, tt := range []struct {
+		query  string
+		status int
+		says   string
+	}{
+		{"from=1000&to=1001", 200, `"from":"`},
+		{"from=busy&to=1001", 409, "USER_BUSY"},
+		{"from=1000&to=busy", 409, "USER_BUSY"},
+		{"from=1000,user/666&to=1001", 400, "error"},
+		{"from=1000&to=1%0A%0Aapi%20status", 400, "line break"},
+	} {
+		req, err := http.NewRequestWithContext(ctx, http.MethodPost, web.URL+"/call?"+tt.query, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(res.Body)
+		_ = res.Body.Close()
+		if err != nil || res.StatusCode != tt.status || !strings.Contains(string(body), tt.says) {
+			t.Errorf("%s: %d %s, %v; want %d with %s", tt.query, res.StatusCode, body, err, tt.status, tt.says)
+		}
+	}
+	talking := 0
+	for _, leg := range fs.Legs() {
+		if s := leg.State(); !s.HungUp && s.BridgedTo != "" {
+			talking++
+		}
+	}
+	if talking != 2 {
+		t.Errorf("%d legs are in conversation, want 2", talking)
+	}
+}
