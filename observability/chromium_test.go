@@ -199,17 +199,25 @@ func TestPageWithoutJavaScript(t *testing.T) {
 	b := open(t, "about:blank")
 	b.call(t, b.session, "Emulation.setScriptExecutionDisabled", map[string]any{"value": true})
 	b.call(t, b.session, "Page.navigate", map[string]any{"url": s.url + "/"})
-	root := b.call(t, b.session, "DOM.getDocument", map[string]any{"depth": -1})
-	data, err := json.Marshal(root)
-	if err != nil {
-		t.Fatal(err)
+	var data string
+	ticker := time.NewTicker(50 * time.Millisecond)
+	defer ticker.Stop()
+	for range 200 { // until it is parsed to its end
+		tree, err := json.Marshal(b.call(t, b.session, "DOM.getDocument", map[string]any{"depth": -1}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if data = string(tree); strings.Contains(data, `"nodeName":"FOOTER"`) {
+			break
+		}
+		<-ticker.C
 	}
 	for _, want := range []string{"Events per second", "Handler errors", "up, 127.0.0.1:8021", "refresh"} {
-		if !strings.Contains(string(data), want) {
+		if !strings.Contains(data, want) {
 			t.Errorf("no %q", want)
 		}
 	}
-	if strings.Contains(string(data), `"nodeName":"polyline"`) {
+	if strings.Contains(data, `"nodeName":"polyline"`) {
 		t.Error("JavaScript ran")
 	}
 }
