@@ -119,7 +119,7 @@ func serveOutbound(h outbound.Handler) serveFunc {
 		srv := &outbound.Server{
 			Handler: outbound.HandlerFunc(func(ctx context.Context, s *outbound.Session) error {
 				return r.obs.Session(ctx, s.ConnectEvent(), s.RemoteAddr().String(), func(ctx context.Context) error {
-					return h.HandleSession(ctx, s)
+					return failure(s, h.HandleSession(ctx, s))
 				})
 			}),
 			Allow: r.allow, MaxSessions: r.maxSessions,
@@ -134,6 +134,15 @@ func serveOutbound(h outbound.Handler) serveFunc {
 		r.obs.AddInfo("sessions", func() any { return srv.Sessions() })
 		return r.accept(ctx, srv)
 	}
+}
+
+// failure leaves out of a handler's error what only says that the call is over: that is no failure to count.
+func failure(s *outbound.Session, err error) error {
+	var hangup *call.HangupError
+	if errors.As(err, &hangup) && hangup.UUID == s.UUID() || s.Err() != nil && errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
 }
 
 // accept serves calls until ctx ends, then lets those in progress finish.

@@ -1,0 +1,117 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+func write(t *testing.T, path, text string, mode os.FileMode) {
+	t.Helper()
+	next := path + "~" // as editors do: never a half-written file
+	if err := os.WriteFile(next, []byte(text), mode); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(next, path); err != nil {
+		t.Fatal(err)
+	}
+}
+
+const standing = `package main
+
+import (
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+func main() {
+	c := make(chan os.Signal, 1)
+	signal.Notify(c, syscall.SIGTERM, os.Interrupt)
+	fmt.Println("version VERSION runs")
+	fmt.Println("version VERSION got", <-c)
+}
+`
+
+func TestDevRebuilds(t *testing.T) {
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "go.mod"), "module app\n", 0o644)
+	source := filepath.Join(dir, "main.go")
+	write(t, source, strings.ReplaceAll(standing, "VERSION", "1"), 0o644)
+	app := startGenesis(t, "consumer", "dev", dir)
+	app.stdout.match(t, "version 1 runs")
+
+	write(t, source, "package main\n\nfunc main() { nonsense() }\n", 0o644)
+	app.stderr.match(t, "undefined: nonsense")
+	app.stderr.match(t, "keeping the app that runs")
+	if strings.Contains(app.stdout.String(), "version 1 got") {
+		t.Error("the app was stopped for a change that does not build")
+	}
+	write(t, source, strings.ReplaceAll(standing, "VERSION", "2"), 0o644)
+	app.stdout.match(t, "version 1 got terminated\nversion 2 runs")
+	app.stop()
+	app.stdout.match(t, "version 2 got terminated")
+}
+
+// A program reads the events; what it writes to its file tells which process handled which event.
+const noting = `#!/bin/sh
+# version %d
+while IFS= read -r line; do
+	case $line in *SHOUT*) printf '%%s\n' "$line" >>%s ;; esac
+done
+`
+
+func TestDevKeepsTheConnection(t *testing.T) {
+	const saves, calls = 20, 200
+	dir := t.TempDir()
+	program, noted := filepath.Join(dir, "app.sh"), filepath.Join(t.TempDir(), "noted")
+	write(t, program, fmt.Sprintf(noting, 0, noted), 0o755)
+	scenario := filepath.Join(t.TempDir(), "scenario.yaml")
+	write(t, scenario, fmt.Sprintf(`
+heartbeat: 100ms
+events:
+  - {after: 3s, every: 20ms, count: %d, name: "app::SHOUT"}
+`, calls), 0o644)
+	sim := startGenesis(t, "simulate", "--port", "0", "--scenario", scenario)
+	app := startGenesis(t, "consumer", "dev", "--event", "app::SHOUT", "--port", port(sim.stderr.match(t, `address=(\S+)`)), program)
+	await(t, app.url()+"/ready", 200, patience)
+	for i := range saves {
+		write(t, program, fmt.Sprintf(noting, i+1, noted), 0o755)
+		app.stderr.until(t, "restart "+strconv.Itoa(i+1), func(text string) bool {
+			return strings.Count(text, "changed, restarting the program") > i
+		})
+	}
+	count := func() int {
+		text, err := os.ReadFile(noted)
+		if err != nil && !os.IsNotExist(err) {
+			t.Fatal(err)
+		}
+		return strings.Count(string(text), "\n")
+	}
+	app.stderr.until(t, "all events", func(string) bool { return true })
+	for url := app.url(); metrics(t, url, "genesis_events_received_total", "event_name")["CUSTOM"] < calls; {
+	}
+	app.stop()
+	if n := count(); n != calls {
+		t.Errorf("%d events handled over %d restarts, want %d", n, saves, calls)
+	}
+	text, err := os.ReadFile(noted)
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := map[string]bool{}
+	for line := range strings.Lines(string(text)) {
+		if seen[line] {
+			t.Errorf("handled twice: %s", line)
+		}
+		seen[line] = true
+	}
+	if strings.Count(app.stderr.String(), "connected to FreeSWITCH") != 1 {
+		t.Error("the connection was not kept")
+	}
+	sim.stop()
+}
