@@ -1,0 +1,71 @@
+package outbound_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/genesis-esl/genesis/call"
+	"github.com/genesis-esl/genesis/esl"
+	"github.com/genesis-esl/genesis/esl/esltest"
+	"github.com/genesis-esl/genesis/outbound"
+)
+
+// TestStopInEveryMode ends the context of a playback: with async it stops, without it
+// goes on, and the error says so.
+func TestStopInEveryMode(t *testing.T) {
+	for extension, mode := range modes {
+		t.Run("socket "+mode, func(t *testing.T) {
+			type outcome struct {
+				played, next error
+				after        time.Duration
+			}
+			done := make(chan outcome, 1)
+			w := serve(t, esltest.Config{}, func(ctx context.Context, s *outbound.Session) error {
+				if err := s.Answer(ctx); err != nil {
+					return err
+				}
+				enough := errors.New("enough")
+				stopped, cancel := context.WithCancelCause(ctx)
+				defer cancel(nil)
+				start := time.Now()
+				if s.Mode().Async() {
+					(&subject{world: worldOf(t), ch: s.Channel}).onStart(ctx, "playback", func() { cancel(enough) })
+				} else {
+					defer time.AfterFunc(100*time.Millisecond, func() { cancel(enough) }).Stop()
+				}
+				var o outcome
+				_, o.played = s.Playback(stopped, "tone_stream://%(1500,0,440)")
+				_, o.next = s.Execute(ctx, "set", "a=b")
+				o.after = time.Since(start)
+				if !errors.Is(o.played, enough) {
+					t.Errorf("playback ended with %v", o.played)
+				}
+				done <- o
+				return nil
+			})
+			w.place(extension)
+			o := result(t, w, done)
+			async := extension == asyncFull || extension == asyncSingle
+			if errors.Is(o.played, call.ErrMode) == async {
+				t.Errorf("playback ended with %v", o.played)
+			}
+			if o.next != nil {
+				t.Errorf("channel unusable: %v", o.next)
+			}
+			// The simulator does not run break within another application, as FreeSWITCH does.
+			if full := extension == asyncFull; extension != asyncSingle && full != (o.after < 1400*time.Millisecond) {
+				t.Errorf("free again after %v", o.after)
+			}
+		})
+	}
+}
+
+func worldOf(t *testing.T) *world { return &world{t: t} }
+
+// onStart is during for a context of its own.
+func (s *subject) onStart(ctx context.Context, app string, fn func()) {
+	s.ctx = ctx
+	s.on("CHANNEL_EXECUTE", func(ev *esl.Event) bool { return ev.Get("Application") == app }, fn)
+}
