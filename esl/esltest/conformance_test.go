@@ -86,6 +86,8 @@ type client struct {
 	frames []frame
 	more   chan struct{}
 	done   chan struct{}
+	// disappointed is set once an awaited frame has not come.
+	disappointed bool
 }
 
 func newClient(t *testing.T, conn net.Conn) *client {
@@ -119,9 +121,13 @@ func (c *client) count() int {
 	return len(c.frames)
 }
 
-// await waits until n frames have come, the connection has ended, or patience
-// has run out.
-func (c *client) await(n int, patience time.Duration) {
+// await waits until n frames have come, the connection has ended, or three
+// seconds have passed: less when frames have failed to come before.
+func (c *client) await(n int) {
+	patience := 3 * time.Second
+	if c.disappointed {
+		patience = 100 * time.Millisecond
+	}
 	timer := time.NewTimer(patience)
 	defer timer.Stop()
 	for c.count() < n {
@@ -130,6 +136,7 @@ func (c *client) await(n int, patience time.Duration) {
 		case <-c.done:
 			return
 		case <-timer.C:
+			c.disappointed = true
 			return
 		}
 	}
@@ -173,7 +180,7 @@ func replayAgainstSimulator(t *testing.T, rec *recording) []frame {
 	for i, s := range rec.steps {
 		before := rec.framesBefore(s.offset)
 		st.until(before)
-		c.await(before, 3*time.Second)
+		c.await(before)
 		switch s.kind {
 		case "SEND":
 			st.beforeSend(i, s)

@@ -177,7 +177,7 @@ func (st *stage) until(n int) {
 	for len(st.cues) > 0 && st.cues[0].frames < n {
 		c := st.cues[0]
 		st.cues = st.cues[1:]
-		st.client.await(c.frames, 3*time.Second)
+		st.client.await(c.frames)
 		c.do()
 	}
 }
