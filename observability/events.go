@@ -87,9 +87,11 @@ func (m *eventMetrics) count(batch []*esl.Event) {
 			channelState: ev.Get("Channel-State"),
 			answerState:  ev.Get("Answer-State"),
 		}
-		// A channel has a cause once it is hung up. Not to look for it before spares
-		// reading such events to their end.
-		if key.answerState == "hangup" || key.answerState == "" {
+		switch key.answerState {
+		case "ringing", "early", "answered":
+			// A channel has a cause once it is hung up. Not to look for it before spares
+			// reading such events to their end.
+		default:
 			key.hangupCause = ev.Get("Hangup-Cause")
 		}
 		if key.name == "CUSTOM" {
