@@ -104,7 +104,7 @@ func (c *Client) openControl(ctx context.Context) (*Conn, error) {
 		if c.isClosed() {
 			return nil, &DisconnectedError{Cause: ErrClosed}
 		}
-		if _, limited := ctx.Deadline(); !limited && failures >= controlAttempts || !c.passing(err) {
+		if _, limited := ctx.Deadline(); !limited && failures >= controlAttempts || ctx.Err() != nil || !passing(err) {
 			return nil, err
 		}
 		if !sleep(ctx, min(c.cfg.Backoff.wait(failures), time.Second)) {
@@ -117,9 +117,8 @@ func (c *Client) openControl(ctx context.Context) (*Conn, error) {
 const controlAttempts = 5
 
 // passing reports whether err can be gone at the next attempt.
-func (c *Client) passing(err error) bool {
-	return !errors.Is(err, ErrAuthentication) && !errors.Is(err, ErrAccessDenied) &&
-		!errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded)
+func passing(err error) bool {
+	return !errors.Is(err, ErrAuthentication) && !errors.Is(err, ErrAccessDenied)
 }
 
 func (c *Client) dialControl(ctx context.Context) (*Conn, error) {

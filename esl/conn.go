@@ -25,7 +25,8 @@ type ConnConfig struct {
 	WriteTimeout time.Duration
 	// IdleTimeout ends the connection with ErrIdle when nothing was received for as
 	// long. Zero means never. A connection that stopped reading because its queue is
-	// full is not idle.
+	// full is not idle, and while FreeSWITCH runs an api command, which keeps it from
+	// sending anything else, the limit is five times as long.
 	IdleTimeout time.Duration
 }
 
@@ -109,9 +110,9 @@ func (c *Conn) Done() <-chan struct{} { return c.done }
 
 // Err says why the connection ended: io.EOF when the peer closed it (perhaps
 // wrapped with what its notice said), io.ErrUnexpectedEOF when it did so within a
-// frame, ErrClosed when we did, ErrAccessDenied,
-// ErrIdle, ErrSlowConsumer, ErrFrameTooLarge, ErrProtocol or a network error. It is
-// nil while the connection lasts.
+// frame, ErrClosed when we did, ErrAccessDenied, ErrIdle, ErrSlowConsumer,
+// ErrFrameTooLarge, ErrProtocol or a network error. It is nil while the connection
+// lasts.
 func (c *Conn) Err() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -173,6 +174,9 @@ func (c *Conn) fail(cause error) {
 // when the silence so far can reach the limit.
 func (c *Conn) checkIdle() {
 	limit := c.idleTimeout()
+	if c.runsAPI() {
+		limit *= apiPatience
+	}
 	left := limit - time.Since(time.Unix(0, c.lastRead.Load()))
 	switch {
 	case limit <= 0: // lifted while the timer fired
@@ -183,6 +187,16 @@ func (c *Conn) checkIdle() {
 	default:
 		c.fail(ErrIdle)
 	}
+}
+
+// apiPatience is how much longer a silence may last while an api command runs.
+const apiPatience = 5
+
+// runsAPI reports whether the command whose turn it is is an api command.
+func (c *Conn) runsAPI() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.replies.len() > 0 && c.replies.places[c.replies.head].api
 }
 
 func (c *Conn) idleTimeout() time.Duration {

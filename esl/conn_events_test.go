@@ -360,3 +360,26 @@ func TestOutboundRecordings(t *testing.T) {
 		})
 	}
 }
+
+// TestIdleTimeoutWhileAnAPICommandRuns: FreeSWITCH sends no heartbeat meanwhile, so
+// silence proves less.
+func TestIdleTimeoutWhileAnAPICommandRuns(t *testing.T) {
+	const limit = 60 * time.Millisecond
+	c, far := connected(t, esl.ConnConfig{IdleTimeout: limit})
+	done := start(func() (string, error) { return c.API(within(t), "originate user/1000 &park") })
+	far.next()
+	silence := time.NewTimer(2 * limit)
+	defer silence.Stop()
+	select {
+	case <-silence.C:
+	case <-c.Done():
+		t.Fatalf("ended while a command ran: %v", c.Err())
+	}
+	far.send(esl.AppendAPIResponse(nil, "+OK"))
+	if got := receive(t, done, "the reply"); got.err != nil {
+		t.Error(got.err)
+	}
+	if err := ended(t, c); !errors.Is(err, esl.ErrIdle) {
+		t.Errorf("got %v, want ErrIdle", err)
+	}
+}

@@ -19,6 +19,7 @@ type answer struct {
 type waiter struct {
 	answer chan answer // holds one, so that nobody waits for a caller that left
 	at     uint64      // where the message starts in the stream of bytes
+	api    bool        // an api command, which holds up what FreeSWITCH sends
 }
 
 var waiters = sync.Pool{New: func() any { return &waiter{answer: make(chan answer, 1)} }}
@@ -174,7 +175,7 @@ func (c *Conn) enqueue(places []*waiter, messages ...[]byte) ([]*waiter, error) 
 	alone := c.neverBlocks && c.replies.len() == 0
 	for _, message := range messages {
 		w := waiters.Get().(*waiter)
-		w.at = c.queued
+		w.at, w.api = c.queued, bytes.HasPrefix(message, apiVerb)
 		c.replies.push(w)
 		places = append(places, w)
 		c.out = append(c.out, message...)
@@ -195,6 +196,8 @@ func (c *Conn) enqueue(places []*waiter, messages ...[]byte) ([]*waiter, error) 
 	}
 	return places, nil
 }
+
+var apiVerb = []byte("api ")
 
 // await waits for the answer to message.
 func (c *Conn) await(ctx context.Context, w *waiter, message []byte) (*Reply, error) {
