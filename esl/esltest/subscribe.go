@@ -90,10 +90,8 @@ func (l *listener) refile() {
 	if l.mine {
 		uuid = l.mineUUID
 	}
-	if uuid == "" && len(l.filters) == 1 {
-		if f := l.filters[0]; f.positive && f.re == nil && strings.EqualFold(f.name, "Unique-ID") {
-			uuid = strings.TrimLeft(f.value, "+- ")
-		}
+	if uuid == "" {
+		uuid = oneChannel(l.filters)
 	}
 	enabled := l.enabled
 	l.mu.Unlock()
@@ -102,6 +100,21 @@ func (l *listener) refile() {
 	if enabled {
 		l.core.listen(l, uuid)
 	}
+}
+
+// oneChannel returns the channel that filters let events of through, or "" when
+// they let others pass too: they ask for its Unique-ID, or for the jobs it owns.
+func oneChannel(filters []filter) (uuid string) {
+	for i := range filters {
+		f := &filters[i]
+		about := strings.EqualFold(f.name, "Unique-ID") || strings.EqualFold(f.name, "Job-Owner-UUID")
+		value := strings.TrimLeft(f.value, "+- ")
+		if !about || !f.positive || f.re != nil || i > 0 && value != uuid {
+			return ""
+		}
+		uuid = value
+	}
+	return uuid
 }
 
 func (l *listener) filedUnder() string { return l.place }
