@@ -35,7 +35,7 @@ func TestMain(m *testing.M) {
 const patience = 30 * time.Second
 
 // actor returns a host for one of the programs in act.
-func actor(t *testing.T, name string, args ...string) *program.Consumer {
+func actor(t testing.TB, name string, args ...string) *program.Consumer {
 	t.Helper()
 	self, err := os.Executable()
 	if err != nil {

@@ -50,6 +50,7 @@ type visit struct {
 	feed    *feed
 	log     *slog.Logger
 	turns   chan request // commands that run one after the other
+	pending gate         // commands not answered yet
 	atOnce  sync.WaitGroup
 	maxJobs chan struct{}
 }
@@ -139,6 +140,10 @@ func (v *visit) wait(ctx context.Context, over, written <-chan struct{}) (stoppe
 	case <-v.p.done:
 		return false
 	case <-over:
+		select { // the program learns what became of its commands
+		case <-v.pending.wait():
+		case <-timer.C:
+		}
 	case <-timer.C:
 	}
 	v.feed.close()

@@ -22,9 +22,11 @@ func (v *visit) read() {
 			logOutput(v.log, slog.LevelWarn, "stdout", v.p.pid(), line, cut)
 			return true
 		}
+		v.pending.enter()
 		r, err := callVerbs.parseRequest(line)
 		switch {
 		case err == errNoRequest:
+			v.pending.leave()
 			logOutput(v.log, slog.LevelInfo, "stdout", v.p.pid(), line, 0)
 		case err != nil:
 			v.answer(r, nil, err)
@@ -77,6 +79,7 @@ func (v *visit) do(r request) {
 // answer sends the reply, or logs a failure nobody asked about; that the call is
 // over is none.
 func (v *visit) answer(r request, result any, err error) {
+	defer v.pending.leave()
 	if r.id != nil {
 		_ = v.feed.addReply(context.Background(), 0, encodeReply(r.id, result, err)) // fails when the program has ended
 		return
