@@ -40,14 +40,15 @@ func (e *ConfigError) Error() string {
 // Unwrap returns what is allowed, as an error.
 func (e *ConfigError) Unwrap() error { return e.Err }
 
-// ExitCode returns the exit code for what RunContext returned: 0 for nil, 78 for a *ConfigError and for a password or
-// address that FreeSWITCH refuses, else 1.
+// ExitCode returns the exit code for what RunContext returned: 0 for nil, 78 for a *ConfigError and for a password,
+// an address or a subscription that FreeSWITCH refuses, else 1.
 func ExitCode(err error) int {
 	var config *ConfigError
+	var refused *esl.ReplyError
 	switch {
 	case err == nil:
 		return ExitOK
-	case errors.As(err, &config), errors.Is(err, esl.ErrAuthentication), errors.Is(err, esl.ErrAccessDenied):
+	case errors.As(err, &config), errors.As(err, &refused), errors.Is(err, esl.ErrAuthentication), errors.Is(err, esl.ErrAccessDenied):
 		return ExitConfig
 	default:
 		return ExitFailure
