@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"time"
 )
 
@@ -43,12 +44,14 @@ type Config struct {
 	// Now is the clock. Nil means time.Now. It must be safe for concurrent use.
 	Now func() time.Time
 	// TraceEventHeaders puts the headers of an event into its span process_event, as
-	// event.header.NAME. They hold phone numbers and much else; false leaves them out.
+	// event.header.NAME. They hold phone numbers and much else; false leaves them out
+	// unless Logger logs at debug or below.
 	TraceEventHeaders bool
 	// NativeHistograms exposes latency histograms as Prometheus native histograms,
 	// which have no fixed buckets but need a scraper that negotiates protobuf. False,
 	// the default, exposes classic buckets, which any scraper and the shipped
-	// dashboard understand.
+	// dashboard understand, unless the environment says
+	// OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION=base2_exponential_bucket_histogram.
 	NativeHistograms bool
 }
 
@@ -71,6 +74,9 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.Logger == nil {
 		c.Logger = slog.Default()
+	}
+	if os.Getenv("OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION") == "base2_exponential_bucket_histogram" {
+		c.NativeHistograms = true
 	}
 	if c.Now == nil {
 		c.Now = time.Now

@@ -41,6 +41,8 @@
 //
 // # When not to use it
 //
-// An app that already runs its own OpenTelemetry SDK and HTTP server can set
-// Config.MeterProvider's place by implementing esl.Hooks itself; the hooks are small.
+// An app that runs an OpenTelemetry SDK and an HTTP server of its own need not have
+// a second one: esl.Hooks is small enough to implement, and packages call, call/ring
+// and call/queue take any metric.MeterProvider and trace.TracerProvider. To keep the
+// probes and serve them elsewhere, mount [Observability.Handler].
 package observability

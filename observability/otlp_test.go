@@ -321,7 +321,8 @@ func TestExemplars(t *testing.T) {
 }
 
 func TestNativeHistograms(t *testing.T) {
-	s := serve(t, observability.Config{Mode: observability.Consumer, NativeHistograms: true})
+	t.Setenv("OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION", "base2_exponential_bucket_histogram")
+	s := serve(t, observability.Config{Mode: observability.Consumer})
 	s.obs.Hooks().CommandEnd(t.Context(), esl.CommandInfo{Name: "api", Duration: time.Millisecond}, nil, nil)
 	const accept = "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=text"
 	_, body := s.do(t, "GET", "/metrics", http.Header{"Accept": {accept}})

@@ -95,6 +95,11 @@ func (o *Observability) serveLive(w http.ResponseWriter, r *http.Request) {
 		}
 		return out.Flush() == nil
 	}
+	// The server's bound on reading a request would end the stream.
+	if err := out.SetReadDeadline(time.Time{}); err != nil {
+		http.Error(w, "streams are not supported", http.StatusInternalServerError)
+		return
+	}
 	if len(points) > 0 {
 		points = points[:len(points)-1] // the last one comes with its sample
 	}

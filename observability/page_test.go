@@ -95,6 +95,16 @@ func TestLiveStream(t *testing.T) {
 	}
 }
 
+// The bounds that protect the server from slow requests do not cut a stream.
+func TestLiveStreamOutlastsTimeouts(t *testing.T) {
+	t.Parallel()
+	s := serve(t, observability.Config{Mode: observability.Outbound})
+	next := s.stream(t)
+	for range 13 { // seconds
+		next()
+	}
+}
+
 func TestLiveStreamsEndAtShutdown(t *testing.T) {
 	s := serve(t, observability.Config{Mode: observability.Outbound})
 	for range 3 {

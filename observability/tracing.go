@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
+	"log/slog"
 	"math/rand/v2"
 	"net"
 	"strconv"
@@ -138,7 +139,7 @@ func (o *Observability) HandlerStart(ctx context.Context, ev *esl.Event) context
 	if uuid := ev.UUID(); uuid != "" {
 		attrs = append(attrs, attribute.String("event.uuid", uuid))
 	}
-	if o.config.TraceEventHeaders {
+	if o.config.TraceEventHeaders || o.log.Enabled(ctx, slog.LevelDebug) {
 		for name, value := range ev.Headers() {
 			attrs = append(attrs, attribute.String("event.header."+strings.ToLower(name), scrubField(name, value)))
 		}
