@@ -9,7 +9,8 @@ import (
 	"github.com/genesis-esl/genesis/esl/esltest"
 )
 
-// What --simulate offers: a call every two seconds that lasts three, and a HEARTBEAT often enough to be ready at once.
+// What --simulate offers: a call every two seconds that lasts three (with an outbound app six, and presses digits), and a
+// HEARTBEAT often enough to be ready at once.
 const (
 	simulatedRate      = 0.5
 	simulatedCall      = 3 * time.Second
@@ -52,7 +53,9 @@ func (l *launcher) simulateForOutbound(addr string) error {
 	if err := sim.Start(); err != nil {
 		return err
 	}
-	l.cleanup = append(l.cleanup, traffic(sim, esltest.CallConfig{Outbound: addr, HangupAfter: simulatedCall}))
+	l.cleanup = append(l.cleanup, traffic(sim, esltest.CallConfig{
+		Outbound: addr, Digits: "1000#", DigitDelay: 300 * time.Millisecond, HangupAfter: 2 * simulatedCall,
+	}))
 	l.log.Info("simulating FreeSWITCH", "calls", addr)
 	return nil
 }

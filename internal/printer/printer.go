@@ -98,7 +98,10 @@ func text(ev *esl.Event) string {
 	}
 	fields := []string{ev.Timestamp().Local().Format("15:04:05.000"), fmt.Sprintf("%-25s", name)}
 	if uuid := ev.UUID(); uuid != "" {
-		fields = append(fields, uuid, ev.Get("Call-Direction"), printable(ev.Get("Caller-Caller-ID-Number")+" → "+ev.Get("Caller-Destination-Number")))
+		fields = append(fields, uuid, ev.Get("Call-Direction"))
+	}
+	if from, to := ev.Get("Caller-Caller-ID-Number"), ev.Get("Caller-Destination-Number"); from != "" || to != "" {
+		fields = append(fields, printable(from+" → "+to))
 	}
 	for _, header := range telling {
 		if value, ok := ev.Lookup(header); ok {
