@@ -108,6 +108,9 @@ func (c *Client) openControl(ctx context.Context) (*Conn, error) {
 			return nil, err
 		}
 		if !sleep(ctx, min(c.cfg.Backoff.wait(failures), time.Second)) {
+			if c.isClosed() {
+				return nil, &DisconnectedError{Cause: ErrClosed}
+			}
 			return nil, errors.Join(context.Cause(ctx), err)
 		}
 	}
