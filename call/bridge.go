@@ -3,6 +3,7 @@ package call
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -52,9 +53,7 @@ func (c *Channel) BridgeTo(ctx context.Context, to Dial) (b Bridged, err error) 
 	if err := c.prepareBridge(ctx); err != nil {
 		return b, err
 	}
-	stop := context.AfterFunc(ctx, func() { c.killLegs(legs.uuids) })
-	ev, err := c.execute(ctx, "bridge", arg)
-	stop()
+	ev, err := c.executeHalting(ctx, "bridge", arg, func(ctx context.Context) { c.killLegs(ctx, legs) })
 	if err != nil {
 		return b, err
 	}
@@ -94,14 +93,16 @@ func bridged(ev *esl.Event) Bridged {
 const killTimeout = 2 * time.Second
 
 // killLegs ends legs that are not wanted any more.
-func (c *Channel) killLegs(uuids []string) {
+func (c *Channel) killLegs(ctx context.Context, legs namedLegs) {
 	if !c.mode.Full() || !c.mode.Async() {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.ctx), killTimeout)
-	defer cancel()
-	if peer := c.Peer(); peer != "" {
-		uuids = append(uuids, peer)
+	uuids := legs.uuids
+	if legs.mark != "" {
+		_, _ = c.t.API(ctx, legs.hupall()) // there may be none yet
+	}
+	if peer := c.Peer(); peer != "" && !slices.Contains(uuids, peer) {
+		uuids = append(slices.Clip(uuids), peer)
 	}
 	for _, uuid := range uuids {
 		_, _ = c.t.API(ctx, "uuid_kill "+uuid+" "+string(OriginatorCancel)) // it may be gone, or never have been
@@ -186,7 +187,9 @@ func (c *Channel) Bridge(ctx context.Context, other *Channel) (b Bridged, err er
 		return b, c.Err()
 	case <-ctx.Done():
 		if c.ctx.Err() == nil {
-			c.killLegs([]string{other.UUID()})
+			kill, cancel := context.WithTimeout(context.WithoutCancel(ctx), killTimeout)
+			defer cancel()
+			c.killLegs(kill, namedLegs{uuids: []string{other.UUID()}})
 		}
 		return b, c.ended(ctx)
 	}

@@ -17,6 +17,11 @@ type namedLegs struct {
 // markVariable marks the legs of a raw dial string.
 const markVariable = "genesis_originate"
 
+// hupall is the api command that ends the marked legs.
+func (n namedLegs) hupall() string {
+	return "hupall " + string(OriginatorCancel) + " " + markVariable + " " + n.mark
+}
+
 // WithUUID returns the dial string with a Unique-ID for its leg (origination_uuid).
 // It is for dial strings of one leg; several would fight over it.
 func (d Dial) WithUUID(uuid string) Dial {

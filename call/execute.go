@@ -57,8 +57,9 @@ func (a application) BuildMessage() string {
 // execution is an application that runs.
 type execution struct {
 	id      string
-	started chan struct{}   // closed at CHANNEL_EXECUTE
-	done    chan *esl.Event // holds its CHANNEL_EXECUTE_COMPLETE; nil when that may have been missed
+	started chan struct{}         // closed at CHANNEL_EXECUTE
+	halt    func(context.Context) // stops it in place of a break; nil for the usual
+	done    chan *esl.Event       // holds its CHANNEL_EXECUTE_COMPLETE; nil when that may have been missed
 }
 
 // start notes CHANNEL_EXECUTE. The channel is locked.
@@ -86,6 +87,11 @@ func (c *Channel) Execute(ctx context.Context, app, arg string) (ev *esl.Event, 
 }
 
 func (c *Channel) execute(ctx context.Context, app, arg string) (*esl.Event, error) {
+	return c.executeHalting(ctx, app, arg, nil)
+}
+
+// executeHalting is execute of an application that more than a break has to stop.
+func (c *Channel) executeHalting(ctx context.Context, app, arg string, halt func(context.Context)) (*esl.Event, error) {
 	if err := checkToken("application", app); err != nil {
 		return nil, err
 	}
@@ -100,6 +106,7 @@ func (c *Channel) execute(ctx context.Context, app, arg string) (*esl.Event, err
 	}
 	defer c.giveTurn()
 	x := c.expect()
+	x.halt = halt
 	defer c.drop(x)
 	_, err := c.t.Send(ctx, application{uuid: c.address(), app: app, arg: arg, id: x.id, lock: c.mode != AsyncSingle})
 	if err != nil {
@@ -283,6 +290,9 @@ func (c *Channel) stop(ctx context.Context, x *execution) error {
 	tick := time.NewTicker(breakAgain)
 	defer tick.Stop()
 	for {
+		if x.halt != nil {
+			x.halt(ctx)
+		}
 		if err := c.sendBreak(ctx); err != nil && c.ctx.Err() != nil {
 			return c.Err()
 		}

@@ -250,7 +250,7 @@ func (k *Controller) cancel(legs namedLegs) {
 	}
 	ctx, cancel := context.WithTimeout(k.ctx, killTimeout)
 	defer cancel()
-	_, _ = k.t.API(ctx, "hupall "+string(OriginatorCancel)+" "+markVariable+" "+legs.mark) // there may be none yet
+	_, _ = k.t.API(ctx, legs.hupall()) // there may be none yet
 }
 
 func (k *Controller) kill(uuids []string) {

@@ -104,11 +104,12 @@ func (c *Channel) left() bool {
 func (c *Channel) AttendedTransfer(ctx context.Context, to Dial) (b Bridged, err error) {
 	ctx, done := c.begin(ctx, opTransfer, attr("transfer.to", to.String()))
 	defer func() { done(err) }()
-	arg, err := to.Encode()
+	legs := to.name()
+	arg, err := legs.dial.Encode()
 	if err != nil {
 		return b, err
 	}
-	ev, err := c.execute(ctx, "att_xfer", arg)
+	ev, err := c.executeHalting(ctx, "att_xfer", arg, func(ctx context.Context) { c.killLegs(ctx, legs) })
 	if err != nil {
 		return b, err
 	}

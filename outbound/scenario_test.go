@@ -313,14 +313,19 @@ func TestBridgeTo(t *testing.T) {
 		if err != nil || !b.Answered {
 			t.Errorf("busy, then short: %+v, %v", b, err)
 		}
-		for _, who := range []string{"never", "1000"} { // ringing, and in conversation
+		for _, who := range []string{"never", "1000", "raw"} { // ringing, in conversation, and several
 			stopped, cancel := context.WithCancel(ctx)
-			if who == "never" {
-				s.during("bridge", cancel)
-			} else {
+			to := call.To(call.User(who, ""))
+			switch who {
+			case "1000":
 				s.on("CHANNEL_BRIDGE", anyEvent, cancel)
+			case "raw":
+				to = call.RawDial("user/never,user/never2")
+				fallthrough
+			default:
+				s.during("bridge", cancel)
 			}
-			if _, err = s.ch.BridgeTo(stopped, call.To(call.User(who, ""))); !errors.Is(err, context.Canceled) {
+			if _, err = s.ch.BridgeTo(stopped, to); !errors.Is(err, context.Canceled) {
 				t.Errorf("stopped bridge to %s: %v", who, err)
 			}
 			cancel()

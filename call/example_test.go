@@ -1,0 +1,54 @@
+package call_test
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/genesis-esl/genesis/call"
+)
+
+// Two phones ring together for 20 seconds, then a gateway is tried.
+func ExampleTo() {
+	dial := call.To(
+		call.User("1000", "example.com").Timeout(20*time.Second),
+		call.User("1001", "example.com").Delay(5*time.Second).Timeout(20*time.Second),
+	).Then(
+		call.Gateway("carrier", "+4930123456"),
+	).With(call.Vars{"absolute_codec_string": "PCMA,PCMU"})
+	fmt.Println(dial)
+	// Output:
+	// {^^;absolute_codec_string=PCMA,PCMU}[leg_timeout=20]user/1000@example.com,[leg_delay_start=5][leg_timeout=20]user/1001@example.com|sofia/gateway/carrier/+4930123456
+}
+
+// What a caller has typed stays one number.
+func ExampleGateway() {
+	typed := "123,sofia/gateway/carrier/0900666"
+	_, err := call.To(call.Gateway("carrier", typed)).Encode()
+	fmt.Println(errors.Is(err, call.ErrUnencodable))
+	// Output:
+	// true
+}
+
+func ExampleOriginate_Command() {
+	o := call.Originate{
+		To:         call.To(call.User("1000", "")),
+		CallerName: "Bob O'Neill", CallerNumber: "+4930123456",
+		UUID:      "f81d4fae-7dec-41d0-a765-00a0c91e6bf6",
+		Extension: call.Extension{Number: "9196"},
+	}
+	cmd, err := o.Command()
+	fmt.Println(cmd, err)
+	// Output:
+	// originate '{ignore_early_media=true,origination_caller_id_name=Bob O\\\\\\\'Neill,origination_caller_id_number=+4930123456}[origination_uuid=f81d4fae-7dec-41d0-a765-00a0c91e6bf6]user/1000' 9196 XML default <nil>
+}
+
+// The cause of a failure is compared as an error.
+func ExampleHangupError() {
+	err := error(&call.HangupError{Cause: call.UserBusy})
+	fmt.Println(err)
+	fmt.Println(errors.Is(err, call.UserBusy), call.UserBusy.Q850())
+	// Output:
+	// call: not set up: USER_BUSY
+	// true 17
+}
