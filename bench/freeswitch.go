@@ -20,13 +20,17 @@ import (
 // It writes its address to standard output and takes orders from standard input:
 //
 //	stream PAYLOAD ROUNDS       send events to the connection subscribed last
+//	spread PAYLOAD ROUNDS N     send them to each of the last N
+//	eager                       from now on send a client an event of its own accord
 //	calls ADDRESS N AT-ONCE     make calls to an outbound server; answers with seconds
+//	hold ADDRESS N              make calls that last as long as this process
 type freeswitch struct {
 	payloads map[string]*payload
 	calls    *callScript
 
-	mu         sync.Mutex
-	subscriber net.Conn
+	mu          sync.Mutex
+	subscribers []net.Conn // of events, in the order in which they came
+	eager       bool       // send an event once a client is set up
 }
 
 func freeswitchMain(dir string) error {
@@ -59,27 +63,63 @@ func (fs *freeswitch) order(line string) error {
 	runtime.GC() // not while somebody measures
 	var name, addr string
 	var n, atOnce int
-	if _, err := fmt.Sscanf(line, "stream %s %d", &name, &n); err == nil {
+	if line == "eager" {
 		fs.mu.Lock()
-		nc := fs.subscriber
+		fs.eager = true
 		fs.mu.Unlock()
-		for range n {
-			if _, err := nc.Write(fs.payloads[name].frames); err != nil {
-				break // the client has seen enough
-			}
-		}
 		return nil
+	}
+	if _, err := fmt.Sscanf(line, "spread %s %d %d", &name, &n, &atOnce); err == nil {
+		fs.spread(fs.payloads[name], n, atOnce)
+		return nil
+	}
+	if _, err := fmt.Sscanf(line, "stream %s %d", &name, &n); err == nil {
+		fs.spread(fs.payloads[name], n, 1)
+		return nil
+	}
+	if _, err := fmt.Sscanf(line, "hold %s %d", &addr, &n); err == nil {
+		return fs.hold(addr, n)
 	}
 	if _, err := fmt.Sscanf(line, "calls %s %d %d", &addr, &n, &atOnce); err != nil {
 		return err
 	}
 	took, err := fs.calls.run(addr, n, atOnce)
+	report(took.Seconds(), err)
+	return nil
+}
+
+// spread sends a payload so many times to each of the last connections.
+func (fs *freeswitch) spread(load *payload, rounds, connections int) {
+	fs.mu.Lock()
+	last := fs.subscribers[len(fs.subscribers)-connections:]
+	fs.mu.Unlock()
+	var wg sync.WaitGroup
+	for _, nc := range last {
+		wg.Go(func() {
+			for range rounds {
+				if _, err := nc.Write(load.frames); err != nil {
+					return // the client has seen enough
+				}
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// hold makes calls and keeps them until the program ends.
+func (fs *freeswitch) hold(addr string, n int) error {
+	_, err := fs.calls.hold(addr, n)
+	report(float64(n), err)
+	return nil
+}
+
+// report answers an order.
+func report(result float64, err error) {
 	if err != nil {
 		fmt.Println("error", strings.ReplaceAll(err.Error(), "\n", " "))
-		return nil
+		return
 	}
-	fmt.Println(took.Seconds())
-	return nil
+	fmt.Println(result)
 }
 
 func (fs *freeswitch) accept(l net.Listener) {
@@ -150,7 +190,9 @@ func (fs *freeswitch) answer(dst []byte, nc net.Conn, message []byte) []byte {
 		return append(dst, uptime...)
 	case "event", "events":
 		fs.mu.Lock()
-		fs.subscriber = nc
+		if len(fs.subscribers) == 0 || fs.subscribers[len(fs.subscribers)-1] != nc {
+			fs.subscribers = append(fs.subscribers, nc)
+		}
 		fs.mu.Unlock()
 	case "bgapi":
 		_, id, _ := bytes.Cut(message, []byte("Job-UUID: "))
@@ -159,6 +201,15 @@ func (fs *freeswitch) answer(dst []byte, nc net.Conn, message []byte) []byte {
 		name := esl.Header{Name: "Event-Name", Value: "BACKGROUND_JOB"}
 		sequence := esl.Header{Name: "Event-Sequence", Value: "1"}
 		return esl.AppendEvent(dst, esl.Plain, []esl.Header{name, sequence, job}, "599389\n")
+	case "nixevent": // the last thing that a client says
+		fs.mu.Lock()
+		defer fs.mu.Unlock()
+		dst = append(dst, accepted...)
+		if fs.eager {
+			small := fs.payloads["small"]
+			dst = append(dst, small.frames[:len(small.frames)/small.events]...)
+		}
+		return dst
 	}
 	return append(dst, accepted...)
 }

@@ -40,6 +40,11 @@ type group struct {
 var groups = []group{
 	{"events", "events: socket to handler", compareEvents},
 	{"commands", "commands: round trips", compareCommands},
+	{"dispatch", "dispatch: bytes to handler, no socket", compareDispatch},
+	{"growth", "connections", compareGrowth},
+	{"memory", "memory", measureMemory},
+	{"sessions", "outbound sessions: connect, answer, hang up", compareSessions},
+	{"program", "the program", measureProgram},
 }
 
 func main() {
@@ -70,7 +75,7 @@ func run(ctx context.Context, role, only, profile string, s settings) error {
 	case "freeswitch":
 		return freeswitchMain(s.testdata)
 	default:
-		return fmt.Errorf("unknown role %q", role)
+		return serverMain(role, s.testdata)
 	}
 	slog.SetLogLoggerLevel(slog.LevelWarn)
 	if profile != "" {
