@@ -114,6 +114,7 @@ var exposed = map[string]string{
 	"freeswitch_sessions_total":              "COUNTER",
 	"freeswitch_sessions_per_second":         "GAUGE",
 	"freeswitch_idle_cpu_ratio":              "GAUGE",
+	"dependency_up":                          "GAUGE name",
 	"http_requests_total":                    "COUNTER method path status",
 	"http_request_duration_seconds":          "HISTOGRAM method path status",
 }
@@ -121,7 +122,17 @@ var exposed = map[string]string{
 func TestExposedNames(t *testing.T) {
 	s := serve(t, observability.Config{Mode: observability.Consumer})
 	exercise(t, s)
+	err := s.obs.AddCheck(observability.Check{Name: "database", Run: func(context.Context) error { return nil }})
+	if err != nil {
+		t.Fatal(err)
+	}
 	families := s.scrape(t)
+	ticker := time.NewTicker(10 * time.Millisecond)
+	defer ticker.Stop()
+	for i := 0; families["dependency_up"] == nil && i < 500; i++ { // the check runs in the background
+		<-ticker.C
+		families = s.scrape(t)
+	}
 	for name, want := range exposed {
 		family, ok := families[name]
 		if !ok {

@@ -132,7 +132,23 @@ func (o *Observability) Shutdown(ctx context.Context) error {
 		o.SetShuttingDown()
 		o.checks.shutdown()
 		o.live.shutdown() // ends the streams, which the HTTP server would wait for
-		o.stopErr = errors.Join(o.server.Shutdown(ctx), o.telemetry.shutdown(ctx))
+		o.stopErr = errors.Join(o.stopServer(ctx), o.telemetry.shutdown(ctx))
 	})
 	return o.stopErr
+}
+
+// stopServer lets requests in flight finish for at most half of the time left, and
+// then cuts them, so that telemetry can be flushed in the other half.
+func (o *Observability) stopServer(ctx context.Context) error {
+	half := ctx
+	if deadline, ok := ctx.Deadline(); ok {
+		var cancel context.CancelFunc
+		half, cancel = context.WithTimeout(ctx, time.Until(deadline)/2)
+		defer cancel()
+	}
+	err := o.server.Shutdown(half)
+	if err != nil {
+		return errors.Join(err, o.server.Close())
+	}
+	return nil
 }

@@ -292,6 +292,38 @@ func TestNoExporterIsFree(t *testing.T) {
 	}
 }
 
+// A receiver that takes connections and never answers holds nothing up: not the
+// app, and its end no longer than it is given.
+func TestReceiverThatHangs(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://"+l.Addr().String())
+	logs := new(logBuffer)
+	obs, err := observability.New(observability.Config{
+		Mode: observability.Consumer, Logger: slog.New(slog.NewTextHandler(logs, nil)),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 100 {
+		ctx := obs.HandlerStart(t.Context(), event(t, "DTMF", "Unique-ID", call))
+		obs.HandlerEnd(ctx, "DTMF", 0, "", nil)
+		obs.Logger().InfoContext(ctx, "one line")
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	start := time.Now()
+	if err := obs.Shutdown(ctx); err == nil {
+		t.Error("nothing was said of what could not be sent")
+	}
+	if took := time.Since(start); took > 5*time.Second {
+		t.Errorf("Shutdown took %v, given one second", took)
+	}
+}
+
 func TestBadExporterIsAnError(t *testing.T) {
 	for _, signal := range []string{"TRACES", "METRICS", "LOGS"} {
 		t.Run(signal, func(t *testing.T) {

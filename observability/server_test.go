@@ -172,3 +172,45 @@ func TestServeEndsWithListener(t *testing.T) {
 		}
 	}
 }
+
+// A client that never finishes its request is cut off after half of the time that
+// Shutdown has.
+func TestShutdownCutsSlowRequests(t *testing.T) {
+	obs, err := observability.New(observability.Config{Mode: observability.Outbound, Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	entered, release := make(chan struct{}), make(chan struct{})
+	obs.HandleFunc("GET /slow", func(http.ResponseWriter, *http.Request) { close(entered); <-release })
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- obs.Serve(l) }()
+	conn, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if _, err := io.WriteString(conn, "GET /slow HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	<-entered
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	start := time.Now()
+	if err := obs.Shutdown(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("Shutdown: %v", err)
+	}
+	if took := time.Since(start); took > 900*time.Millisecond {
+		t.Errorf("Shutdown took %v of one second", took)
+	}
+	if _, err := conn.Read(make([]byte, 1)); err == nil {
+		t.Error("the request was not cut off")
+	}
+	close(release)
+	if err := <-ended; err != nil {
+		t.Errorf("Serve: %v", err)
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"strings"
+	"sync"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -33,7 +34,7 @@ type telemetry struct {
 	tracing  bool         // spans go somewhere
 	logs     slog.Handler // exports logs; nil when they are not exported
 
-	// stop flushes and ends what was started, last first.
+	// stop flushes and ends what was started.
 	stop []func(context.Context) error
 }
 
@@ -117,11 +118,15 @@ func (t *telemetry) service() string {
 	return ""
 }
 
+// shutdown ends everything side by side, so that a receiver of one signal that hangs
+// does not take the time of the others.
 func (t *telemetry) shutdown(ctx context.Context) error {
-	var errs []error
-	for i := len(t.stop) - 1; i >= 0; i-- {
-		errs = append(errs, t.stop[i](ctx))
+	errs := make([]error, len(t.stop))
+	var wait sync.WaitGroup
+	for i, stop := range t.stop {
+		wait.Go(func() { errs[i] = stop(ctx) })
 	}
+	wait.Wait()
 	t.stop = nil
 	return errors.Join(errs...)
 }
