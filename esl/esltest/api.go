@@ -53,7 +53,7 @@ func init() {
 		"uuid_ring_ready":   onChannel(func(_ context.Context, ch *channel, _ []string) string { ch.ring(); return okLine }),
 		"uuid_getvar":       onChannel(uuidGetvar),
 		"uuid_setvar":       apiSetvar,
-		"uuid_setvar_multi": onChannel(uuidSetvarMulti),
+		"uuid_setvar_multi": apiSetvarMulti,
 		"uuid_dump":         onChannel(uuidDump),
 		"uuid_send_dtmf":    onChannel(uuidSendDTMF),
 		"uuid_recv_dtmf":    onChannel(uuidRecvDTMF),
@@ -77,7 +77,7 @@ func init() {
 // onChannel wraps a command whose first word is a channel.
 func onChannel(f func(ctx context.Context, ch *channel, args []string) string) func(context.Context, *core, string) string {
 	return func(ctx context.Context, c *core, arg string) string {
-		words := strings.Fields(arg)
+		words := separate(arg, ' ', 32)
 		if len(words) == 0 {
 			return "-USAGE: <uuid>\n"
 		}

@@ -35,7 +35,7 @@ func uuidGetvar(_ context.Context, ch *channel, args []string) string {
 
 // apiSetvar takes the value as it stands, with its spaces.
 func apiSetvar(_ context.Context, c *core, arg string) string {
-	words := strings.SplitN(arg, " ", 3)
+	words := separate(arg, ' ', 3)
 	if len(words) < 2 {
 		return "-USAGE: <uuid> <var> [value]\n"
 	}
@@ -47,19 +47,19 @@ func apiSetvar(_ context.Context, c *core, arg string) string {
 	if len(words) > 2 && words[2] != "_undef_" {
 		value = words[2]
 	}
-	ch.setVariable(words[1], unescape(value))
+	ch.setVariable(words[1], value)
 	return okLine
 }
 
-// unescape reads the backslash sequences that FreeSWITCH reads in arguments.
-func unescape(s string) string {
-	return strings.NewReplacer(`\n`, "\n", `\r`, "\r", `\t`, "\t", `\s`, " ", `\'`, "'").Replace(s)
-}
-
-func uuidSetvarMulti(_ context.Context, ch *channel, args []string) string {
-	for pair := range strings.SplitSeq(strings.Join(args, " "), ";") {
+func apiSetvarMulti(_ context.Context, c *core, arg string) string {
+	uuid, pairs, _ := strings.Cut(arg, " ")
+	ch := c.channel(uuid)
+	if ch == nil {
+		return noChannel
+	}
+	for _, pair := range separate(pairs, ';', 64) {
 		if name, value, ok := strings.Cut(pair, "="); ok && name != "" {
-			ch.setVariable(name, unescape(value))
+			ch.setVariable(name, value)
 		}
 	}
 	return okLine

@@ -176,11 +176,10 @@ type gather struct {
 // appPlayAndGetDigits: min max tries timeout terminators file invalid_file
 // var_name regexp digit_timeout transfer_on_failure.
 func appPlayAndGetDigits(ch *channel, arg string) string {
-	words := strings.Fields(arg)
-	if len(words) < 6 {
+	words := arguments(arg, 12)
+	if words[5] == "" {
 		return ""
 	}
-	words = append(words, make([]string, 5)...)
 	g := gather{terminators: words[4], file: words[5], badFile: words[6], variable: words[7]}
 	g.min, _ = strconv.Atoi(words[0])
 	g.max, _ = strconv.Atoi(words[1])
@@ -223,7 +222,7 @@ func (ch *channel) gathered(g *gather, digits string, ok bool) {
 
 // appRead: min max file var_name timeout terminators.
 func appRead(ch *channel, arg string) string {
-	words := append(strings.Fields(arg), make([]string, 6)...)
+	words := arguments(arg, 6)
 	g := gather{tries: 1, file: words[2], variable: words[3], terminators: words[5]}
 	g.min, _ = strconv.Atoi(words[0])
 	g.max, _ = strconv.Atoi(words[1])
@@ -292,7 +291,7 @@ func (ch *channel) gatherOnce(g *gather) (digits string, ok bool) {
 
 // appRecord: path [limit-seconds [threshold [silence-hits]]].
 func appRecord(ch *channel, arg string) string {
-	words := append(strings.Fields(arg), "", "")
+	words := arguments(arg, 4)
 	limit := endless
 	if seconds, err := strconv.Atoi(words[1]); err == nil && seconds > 0 {
 		limit = ch.core.scale(time.Duration(seconds) * time.Second)

@@ -13,7 +13,7 @@ import (
 // apiOriginate: DIAL_STRING EXTENSION|&app(args) [dialplan] [context]
 // [cid_name] [cid_num] [timeout].
 func apiOriginate(ctx context.Context, c *core, arg string) string {
-	args := splitArguments(arg)
+	args := separate(arg, ' ', 10)
 	if len(args) < 2 {
 		return "-USAGE: <call url> <exten>|&<application_name>(<app_args>) [<dialplan>] [<context>] [<cid_name>] [<cid_num>] [<timeout_sec>]\n"
 	}
@@ -55,7 +55,7 @@ func (c *core) dial(ctx context.Context, d *dialing) (*channel, string) {
 	ctx, cancel := context.WithTimeout(ctx, d.timeout)
 	defer cancel()
 	cause := "DESTINATION_OUT_OF_ORDER"
-	for _, together := range d.targets {
+	for _, together := range d.steps {
 		won, why := c.ringTogether(ctx, d, together)
 		if won != nil {
 			return won, ""
@@ -73,7 +73,7 @@ func (c *core) dial(ctx context.Context, d *dialing) (*channel, string) {
 
 // ringTogether calls several addresses at once; the first answer wins and the
 // others lose the race.
-func (c *core) ringTogether(ctx context.Context, d *dialing, targets []string) (*channel, string) {
+func (c *core) ringTogether(ctx context.Context, d *dialing, targets []dialLeg) (*channel, string) {
 	var legs []*channel
 	cause := "DESTINATION_OUT_OF_ORDER"
 	for i, target := range targets {
@@ -200,36 +200,23 @@ func (ch *channel) hasStarted() {
 }
 
 // newLeg makes one outgoing leg and starts it.
-func (c *core) newLeg(d *dialing, target string, first bool) (*channel, string) {
-	vars := slices.Clone(d.vars)
-	if strings.HasPrefix(target, "[") {
-		if end := closingBracket(target, ']'); end > 0 {
-			vars = append(vars, parseVariables(target[1:end])...)
-			target = target[end+1:]
-		}
+func (c *core) newLeg(d *dialing, leg dialLeg, first bool) (*channel, string) {
+	vars := append(slices.Clone(d.vars), leg.vars...)
+	uuid := lookup(vars, "origination_uuid")
+	if !first && lookup(leg.vars, "origination_uuid") == "" {
+		uuid = "" // only one leg can have it
 	}
-	local := dialing{vars: vars}
-	uuid := local.variable("origination_uuid")
-	if !first && d.variable("origination_uuid") == uuid {
-		uuid = ""
+	if strings.HasPrefix(leg.endpoint, "loopback/") {
+		return c.newLoopback(d, vars, leg.endpoint, uuid)
 	}
-	kind, _, _ := strings.Cut(target, "/")
-	if kind == "loopback" {
-		return c.newLoopback(d, vars, target, uuid)
-	}
-	return c.newEndpointLeg(d, vars, target, uuid)
+	return c.newEndpointLeg(d, vars, leg.endpoint, uuid)
 }
 
 // callerOf fills the caller profile of an outgoing leg.
 func (ch *channel) callerOf(d *dialing, vars []esl.Header) {
-	local := dialing{vars: vars}
 	name, number := d.cidName, d.cidNum
-	if v := local.variable("origination_caller_id_name"); v != "" {
-		name = v
-	}
-	if v := local.variable("origination_caller_id_number"); v != "" {
-		number = v
-	}
+	override(&name, lookup(vars, "origination_caller_id_name"))
+	override(&number, lookup(vars, "origination_caller_id_number"))
 	if d.from != nil {
 		d.from.mu.Lock()
 		if name == "" {
