@@ -5,15 +5,16 @@ PKGS        ?= ./...
 RUN_FLAGS   ?=
 FUZZTIME    ?= 20s
 BENCHTIME   ?= 1s
+BENCH_FLAGS ?=
 STATICCHECK ?= $(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 VERSION     ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS     := -s -w -X main.version=$(VERSION)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint layers build bench fuzz clean
+.PHONY: help run test lint layers build bench benchcode fuzz clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: build ## simulated FreeSWITCH and the example consumer: prints calls, serves /health /ready /metrics on :8000
 	bin/genesis consumer --simulate $(RUN_FLAGS) ./examples/consumer
@@ -34,7 +35,10 @@ layers: ## imports point down: fails on one that does not
 build: ## bin/genesis, static
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/genesis ./cmd/genesis
 
-bench: ## benchmarks; those that compare print ratios
+bench: ## compare with the bare socket and with eslgo: ratios, in some minutes; BENCH_FLAGS=-short for a look
+	cd bench && $(GO) run . $(BENCH_FLAGS)
+
+benchcode: ## the benchmarks that live with the code
 	$(GO) test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) -timeout 30m $(PKGS)
 
 fuzz: ## every fuzzer for FUZZTIME (20s) each
