@@ -80,8 +80,10 @@ func newDispatcher(ctx context.Context, a *App, r *router) *dispatcher {
 	if a.Hooks != nil {
 		d.hooks = *a.Hooks
 	}
-	// A power of two, and a few for each goroutine that can run at a time.
-	n := min(4*min(workers, runtime.GOMAXPROCS(0)), maxShards)
+	// A power of two. Few, for events are handled the cheaper the more nearly they
+	// are in the order in which they lie in memory; more where many processors would
+	// wait for one lock.
+	n := min(max(min(workers, runtime.GOMAXPROCS(0))/2, 1), maxShards)
 	d.shards = make([]shard, 1<<bits.Len(uint(n-1)))
 	d.staged = make([][]staged, len(d.shards))
 	for i := range d.shards {
