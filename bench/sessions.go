@@ -22,7 +22,7 @@ func compareSessions(ctx context.Context, s settings) error {
 	}
 	defer fs.stop()
 	roles := []string{"server-canned", "server-ours", "server-eslgo"}
-	rates, failures := map[string]samples{}, map[string]int{}
+	rates, costs, failures := map[string]samples{}, map[string]samples{}, map[string]int{}
 	calls := map[string]int{}
 	for round := -1; round < s.rounds; round++ {
 		for _, role := range roles {
@@ -30,7 +30,7 @@ func compareSessions(ctx context.Context, s settings) error {
 				return err
 			}
 			n := max(2*callsAtOnce, calls[role])
-			rate, err := callRate(fs, role, s.testdata, n)
+			rate, cost, err := callRate(fs, role, s.testdata, n)
 			switch {
 			case err != nil:
 				failures[role]++
@@ -39,15 +39,17 @@ func compareSessions(ctx context.Context, s settings) error {
 				calls[role] = int(rate * s.each.Seconds())
 			default:
 				rates[role] = append(rates[role], rate)
+				costs[role] = append(costs[role], cost)
 			}
 		}
 	}
 	var t table
-	t.row(fmt.Sprintf("calls, %d at once", callsAtOnce), "calls/s", "noise", "of canned bytes", "of eslgo", "failed runs")
+	t.row(fmt.Sprintf("calls, %d at once", callsAtOnce), "calls/s", "noise", "of canned bytes", "of eslgo", "CPU µs/call", "failed runs")
 	for i, name := range []string{"canned bytes, nothing parsed", "outbound.Server", "eslgo"} {
 		rate := rates[roles[i]].median()
 		t.row(name, number(rate), fmt.Sprintf("±%.0f%%", 100*rates[roles[i]].spread()),
-			percent(rate, rates[roles[0]].median()), times(rate, rates[roles[2]].median()), strconv.Itoa(failures[roles[i]]))
+			percent(rate, rates[roles[0]].median()), times(rate, rates[roles[2]].median()),
+			number(costs[roles[i]].median()), strconv.Itoa(failures[roles[i]]))
 	}
 	t.print()
 	if s.short {
@@ -56,22 +58,25 @@ func compareSessions(ctx context.Context, s settings) error {
 	return holdSessions(fs, s)
 }
 
-// callRate has n calls made to a fresh server.
-func callRate(fs *process, role, testdata string, n int) (float64, error) {
+// callRate has n calls made to a fresh server. It returns calls a second and the
+// microseconds of processor time that the server takes for one.
+func callRate(fs *process, role, testdata string, n int) (rate, cost float64, err error) {
 	server, err := start(role, testdata, 0)
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	defer server.stop()
+	before := usedBy(server.cmd.Process.Pid)
 	if err := fs.order("calls %s %d %d", server.addr, n, callsAtOnce); err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	answer, err := fs.answer()
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
+	used := usedBy(server.cmd.Process.Pid) - before
 	seconds, err := strconv.ParseFloat(answer, 64)
-	return float64(n) / seconds, err
+	return float64(n) / seconds, float64(used.Microseconds()) / float64(n), err
 }
 
 // holdSessions measures the memory of many calls that do nothing.
