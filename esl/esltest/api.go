@@ -12,8 +12,7 @@ const (
 	okLine    = "+OK\n"
 )
 
-// apiCommands are what api and bgapi know, besides what a test adds with
-// Server.HandleAPI.
+// apiCommands are what api and bgapi know, besides Config.APICommands.
 var apiCommands map[string]func(ctx context.Context, c *core, arg string) string
 
 func init() {

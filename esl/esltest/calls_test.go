@@ -2,6 +2,7 @@ package esltest_test
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"io"
 	"net"
@@ -229,5 +230,42 @@ func TestCommandsAreSeen(t *testing.T) {
 	}
 	if got := leg.Executed(); len(got) != 2 || got[1] != (esltest.Action{App: "playback", Data: "x.wav"}) {
 		t.Errorf("executed %v", got)
+	}
+}
+
+// TestOwnApplicationsAndCommands replaces what the simulator does not have.
+func TestOwnApplicationsAndCommands(t *testing.T) {
+	ended := make(chan error, 1)
+	srv := start(t, esltest.Config{
+		Applications: map[string]esltest.Application{
+			"valet_park": func(ctx context.Context, call *esltest.Call, arg string) string {
+				call.SetVariable("valet_extension", arg)
+				<-ctx.Done()
+				ended <- ctx.Err()
+				return "PARKED"
+			},
+		},
+		APICommands: map[string]func(context.Context, string) string{
+			"hash": func(_ context.Context, arg string) string { return "hashed " + arg },
+		},
+	})
+	ctx := testContext(t)
+	rec := srv.Record("CHANNEL_EXECUTE_COMPLETE")
+	call, err := srv.Call(ctx, esltest.CallConfig{Actions: []esltest.Action{{App: "valet_park", Data: "lot 5"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := call.WaitVariable(ctx, "valet_extension", "lot 5"); err != nil {
+		t.Error(err)
+	}
+	call.Hangup("")
+	if err := <-ended; err == nil {
+		t.Error("the context has not ended")
+	}
+	if _, err := rec.Wait(ctx, func(ev *esl.Event) bool { return ev.Get("Application-Response") == "PARKED" }); err != nil {
+		t.Error(err)
+	}
+	if got := api(t, connect(t, srv), "hash select/x"); got != "hashed select/x" {
+		t.Error(got)
 	}
 }

@@ -198,7 +198,7 @@ func (c *core) api(ctx context.Context, command string) string {
 	command = strings.TrimLeft(command, " ")
 	name, arg, _ := strings.Cut(command, " ")
 	arg = strings.TrimSpace(arg)
-	run, ok := apiCommands[strings.ToLower(name)]
+	run, ok := c.apiCommand(strings.ToLower(name))
 	if !ok {
 		return "-ERR " + name + " Command not found!\n"
 	}
@@ -216,6 +216,15 @@ func (c *core) api(ctx context.Context, command string) string {
 		c.publish(record)
 	}
 	return output
+}
+
+// apiCommand finds a command by name, the Config's own first.
+func (c *core) apiCommand(name string) (func(context.Context, *core, string) string, bool) {
+	if own, ok := c.srv.cfg.APICommands[name]; ok {
+		return func(ctx context.Context, _ *core, arg string) string { return own(ctx, arg) }, true
+	}
+	run, ok := apiCommands[name]
+	return run, ok
 }
 
 // sendevent makes an event of a client's message: its headers first, then

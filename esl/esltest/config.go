@@ -1,6 +1,7 @@
 package esltest
 
 import (
+	"context"
 	"log/slog"
 	"net/netip"
 	"time"
@@ -51,6 +52,13 @@ type Config struct {
 	// Endpoints tells what becomes of a call to an address such as user/1000
 	// or sofia/gateway/gw/4912345, tried in order before DefaultEndpoint.
 	Endpoints []Endpoint
+	// Applications are dialplan applications besides those that the simulator
+	// has, or instead of them, by name.
+	Applications map[string]Application
+	// APICommands are api commands besides those that the simulator has, or
+	// instead of them, by name in lower case. ctx ends with the server; arg is
+	// what stands behind the name.
+	APICommands map[string]func(ctx context.Context, arg string) string
 	// Registrations are what "show registrations" lists.
 	Registrations []Registration
 	// Frame is the time of one audio frame. An application looks for what
@@ -78,6 +86,12 @@ type Config struct {
 	// Logger gets what the simulator has to say about itself. Default none.
 	Logger *slog.Logger
 }
+
+// Application is a dialplan application. It runs on the call's own goroutine, so
+// that the call does nothing else until it returns; ctx ends when the call hangs
+// up. What it returns becomes current_application_response and the
+// Application-Response of CHANNEL_EXECUTE_COMPLETE; "" stands for none.
+type Application func(ctx context.Context, call *Call, arg string) string
 
 // User is a directory user for userauth.
 type User struct {

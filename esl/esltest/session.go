@@ -1,6 +1,7 @@
 package esltest
 
 import (
+	"context"
 	"strconv"
 	"time"
 
@@ -165,7 +166,7 @@ func (ch *channel) transferring() bool {
 // execute runs one application with its events; false means that there is no
 // such application, for which FreeSWITCH hangs up.
 func (ch *channel) execute(name, arg, uuid string) bool {
-	app, ok := applications[name]
+	app, ok := ch.application(name)
 	if !ok {
 		ch.hangup("DESTINATION_OUT_OF_ORDER", "")
 		return false
@@ -223,6 +224,30 @@ func (ch *channel) execute(name, arg, uuid string) bool {
 	}
 	ch.mu.Unlock()
 	return true
+}
+
+// application finds an application by name, the Config's own first.
+func (ch *channel) application(name string) (application, bool) {
+	own, ok := ch.core.srv.cfg.Applications[name]
+	if !ok {
+		app, ok := applications[name]
+		return app, ok
+	}
+	return application{run: func(ch *channel, arg string) string {
+		ctx, cancel := context.WithCancel(ch.core.ctx)
+		defer cancel()
+		over := make(chan struct{})
+		defer close(over)
+		ch.core.wg.Go(func() {
+			select {
+			case <-ch.gone:
+				cancel()
+			case <-over:
+			}
+		})
+		ch.hasStarted()
+		return own(ctx, &Call{ch}, arg)
+	}}, true
 }
 
 // beforeApp opens early media for an application that needs media on a call
