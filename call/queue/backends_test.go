@@ -12,11 +12,13 @@ import (
 )
 
 func TestMemory(t *testing.T) {
+	t.Parallel()
 	memory := queue.NewMemory()
 	runConformance(t, store{open: func(*testing.T) queue.Backend { return memory }})
 }
 
 func TestMiniredis(t *testing.T) {
+	t.Parallel()
 	server := miniredis.RunT(t)
 	t.Run("Conformance", func(t *testing.T) {
 		runConformance(t, store{open: func(t *testing.T) queue.Backend { return openRedis(t, server.Addr()) }})
@@ -24,6 +26,7 @@ func TestMiniredis(t *testing.T) {
 }
 
 func TestRedisServer(t *testing.T) {
+	t.Parallel()
 	server := startRedis(t)
 	t.Run("Conformance", func(t *testing.T) {
 		runConformance(t, store{open: func(t *testing.T) queue.Backend { return openRedis(t, server.addr) }})
@@ -32,6 +35,7 @@ func TestRedisServer(t *testing.T) {
 
 // TestRedisCluster would find keys of one queue on different nodes.
 func TestRedisCluster(t *testing.T) {
+	t.Parallel()
 	server := startRedis(t, "--cluster-enabled", "yes")
 	client := server.cluster(t)
 	t.Run("Conformance", func(t *testing.T) {
@@ -47,6 +51,7 @@ func TestRedisCluster(t *testing.T) {
 
 // TestRedisRefuses has errors that trying again does not mend: they are told at once.
 func TestRedisRefuses(t *testing.T) {
+	t.Parallel()
 	server := miniredis.RunT(t)
 	if err := server.Set("genesis:queue:{taken}:waiting", "something else"); err != nil {
 		t.Fatal(err)

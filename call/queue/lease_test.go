@@ -30,11 +30,13 @@ func runLeases(t *testing.T, addr string) {
 }
 
 func TestMiniredisLeases(t *testing.T) {
+	t.Parallel()
 	server := miniredis.RunT(t)
 	t.Run("", func(t *testing.T) { runLeases(t, server.Addr()) })
 }
 
 func TestRedisServerLeases(t *testing.T) {
+	t.Parallel()
 	server := startRedis(t)
 	t.Run("", func(t *testing.T) { runLeases(t, server.addr) })
 }

@@ -9,6 +9,7 @@ import (
 )
 
 func TestRedisRestart(t *testing.T) {
+	t.Parallel()
 	for name, args := range map[string][]string{
 		"WithItsData":    {"--appendonly", "yes", "--appendfsync", "always"},
 		"WithOldData":    {"--save", "3600 1"}, // a snapshot is written below, before most of it happens
