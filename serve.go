@@ -59,7 +59,13 @@ func (r *run) connect(ctx context.Context, app *consumer.App) error {
 		app.DrainTimeout = r.stopTimeout
 	}
 	r.obs.ObserveBacklog(app.Backlog)
-	r.obs.AddInfo("subscriptions", func() any { return app.Events() })
+	r.obs.AddInfo("subscribed", func() any { return app.Events() })
+	r.obs.AddInfo("limits", func() any {
+		return map[string]any{
+			"workers": app.Workers, "queue_events": app.QueueEvents, "queue_bytes": app.QueueBytes,
+			"shutdown_timeout_seconds": r.stopTimeout.Seconds(), "drain_delay_seconds": r.drainDelay.Seconds(),
+		}
+	})
 
 	cfg := esl.ClientConfig{Addr: r.addr, User: r.user, Password: r.password, Hooks: r.obs.Hooks()}
 	for _, f := range r.client {
@@ -131,7 +137,14 @@ func serveOutbound(h outbound.Handler) serveFunc {
 		for _, f := range r.server {
 			f(srv)
 		}
+		r.obs.AddInfo("listening", func() any { return r.l.Addr().String() })
 		r.obs.AddInfo("sessions", func() any { return srv.Sessions() })
+		r.obs.AddInfo("limits", func() any {
+			return map[string]any{
+				"max_sessions": srv.MaxSessions, "allow": fmt.Sprint(srv.Allow),
+				"shutdown_timeout_seconds": r.stopTimeout.Seconds(), "drain_delay_seconds": r.drainDelay.Seconds(),
+			}
+		})
 		return r.accept(ctx, srv)
 	}
 }

@@ -1,0 +1,155 @@
+package genesis_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/genesis-esl/genesis"
+	"github.com/genesis-esl/genesis/consumer"
+	"github.com/genesis-esl/genesis/esl"
+	"github.com/genesis-esl/genesis/esl/esltest"
+	"github.com/genesis-esl/genesis/observability"
+	"github.com/genesis-esl/genesis/outbound"
+)
+
+// A stop turns /ready to 503 first; what runs is finished; then RunContext returns nil.
+func TestShutdownOrder(t *testing.T) {
+	sim := simulator(t, esltest.Config{Heartbeat: 50 * time.Millisecond})
+	app := consumer.New()
+	began, release, finished := make(chan struct{}), make(chan struct{}), make(chan error, 1)
+	app.HandleFunc("app::SLOW", func(ctx context.Context, _ *esl.Event) error {
+		close(began)
+		<-release
+		finished <- ctx.Err()
+		return nil
+	})
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	up, ended := make(chan genesis.Started, 1), make(chan error, 1)
+	go func() {
+		ended <- genesis.RunContext(ctx, app, genesis.FreeSWITCH(sim.Addr(), sim.Password()), quiet(),
+			genesis.Observability("127.0.0.1:0"), genesis.OnStart(func(s genesis.Started) { up <- s }))
+	}()
+	s := <-up
+	probe(t, s.Observability, "/ready", http.StatusOK)
+	if err := sim.Fire("app::SLOW", nil, ""); err != nil {
+		t.Fatal(err)
+	}
+	<-began
+	cancel()
+	if body := probe(t, s.Observability, "/ready", http.StatusServiceUnavailable); body != `{"status": "not ready"}` {
+		t.Errorf("/ready says %q while stopping", body)
+	}
+	select {
+	case err := <-ended:
+		t.Fatalf("RunContext = %v before the handler was done", err)
+	default:
+	}
+	close(release)
+	if err := <-finished; err != nil {
+		t.Errorf("the handler's context had ended: %v", err)
+	}
+	if err := <-ended; err != nil {
+		t.Errorf("RunContext = %v, want nil", err)
+	}
+}
+
+// Hooks that an app has are called besides those that count, and are its own again afterwards.
+func TestOwnHooks(t *testing.T) {
+	sim := simulator(t, esltest.Config{Heartbeat: 50 * time.Millisecond})
+	failed := make(chan consumer.Failure, 1)
+	own := &consumer.Hooks{HandlerEnd: func(_ context.Context, h *consumer.Handled) {
+		select {
+		case failed <- h.Failure:
+		default:
+		}
+	}}
+	app := consumer.New()
+	app.Hooks = own
+	app.HandleFunc("HEARTBEAT", func(context.Context, *esl.Event) error { panic("on purpose") })
+	s, stop := start(t, app, genesis.FreeSWITCH(sim.Addr(), sim.Password()))
+	if f := <-failed; f != consumer.FailurePanic {
+		t.Errorf("failure %q, want panic", f)
+	}
+	probe(t, s.Observability, "/health", http.StatusOK)
+	if text := probe(t, s.Observability, "/metrics", http.StatusOK); !strings.Contains(text, `genesis_handler_errors_total{error="panic",event_name="HEARTBEAT"`) {
+		t.Error("the panic is not counted")
+	}
+	if err := stop(); err != nil {
+		t.Error(err)
+	}
+	if app.Hooks != own || app.Logger != nil {
+		t.Error("the app was left with hooks or a logger that are not its own")
+	}
+}
+
+func TestCheckThatFailsMakesNotReady(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	broken := observability.Check{
+		Name: "database", Critical: true, Threshold: 1, Interval: time.Hour,
+		Run: func(context.Context) error { return errors.New("gone") },
+	}
+	s, stop := start(t, outbound.HandlerFunc(func(context.Context, *outbound.Session) error { return nil }),
+		genesis.Listener(l), genesis.Check(broken))
+	if s.Outbound.String() != l.Addr().String() {
+		t.Errorf("listening on %v, was given %v", s.Outbound, l.Addr())
+	}
+	probe(t, s.Observability, "/ready", http.StatusServiceUnavailable)
+	probe(t, s.Observability, "/health", http.StatusOK)
+	if err := stop(); err != nil {
+		t.Error(err)
+	}
+}
+
+// Calls that go on for longer than the deadline are ended, and that is no error.
+func TestShutdownDeadline(t *testing.T) {
+	attending, cause := make(chan struct{}), make(chan error, 1)
+	s, stop := start(t, func(ctx context.Context, s *outbound.Session) error {
+		close(attending)
+		<-ctx.Done()
+		cause <- context.Cause(ctx)
+		return ctx.Err()
+	}, genesis.Listen("127.0.0.1:0"), genesis.ShutdownTimeout(100*time.Millisecond))
+	sim := simulator(t, esltest.Config{})
+	if _, err := sim.Call(t.Context(), esltest.CallConfig{Outbound: s.Outbound.String()}); err != nil {
+		t.Fatal(err)
+	}
+	<-attending
+	if err := stop(); err != nil {
+		t.Errorf("RunContext = %v, want nil", err)
+	}
+	if err := <-cause; !errors.Is(err, outbound.ErrServerClosed) {
+		t.Errorf("the handler's context ended with %v, want ErrServerClosed", err)
+	}
+}
+
+func ExampleRunContext() {
+	sim := esltest.NewServer() // a simulated FreeSWITCH, in place of the real one
+	defer sim.Close()
+	ctx, stop := context.WithCancel(context.Background())
+	defer stop()
+
+	app := consumer.New()
+	app.HandleFunc("hello::WORLD", func(_ context.Context, ev *esl.Event) error {
+		fmt.Println("hello from", ev.Get("From"))
+		stop()
+		return nil
+	})
+	app.OnUp(func(context.Context, esl.Up) {
+		_ = sim.Fire("hello::WORLD", []esl.Header{{Name: "From", Value: "FreeSWITCH"}}, "")
+	})
+	err := genesis.RunContext(ctx, app, genesis.FreeSWITCH(sim.Addr(), sim.Password()), genesis.NoObservability(), quiet())
+	if err != nil {
+		fmt.Println(err)
+	}
+	// Output: hello from FreeSWITCH
+}
