@@ -104,17 +104,22 @@ func (c *calls) forget() {
 // newest returns the number of calls and the newest of them; false when no events
 // tell of calls.
 func (c *calls) newest() (n int, list []liveCall, known bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	list = make([]liveCall, 0, len(c.calls))
-	for _, call := range c.calls {
-		list = append(list, *call)
-	}
+	list, known = c.all()
 	slices.SortFunc(list, func(a, b liveCall) int {
 		if order := b.since.Compare(a.since); order != 0 {
 			return order
 		}
 		return strings.Compare(a.uuid, b.uuid)
 	})
-	return len(list), list[:min(len(list), maxShown)], c.seen
+	return len(list), list[:min(len(list), maxShown)], known
+}
+
+func (c *calls) all() (list []liveCall, known bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	list = make([]liveCall, 0, len(c.calls))
+	for _, call := range c.calls {
+		list = append(list, *call)
+	}
+	return list, c.seen
 }

@@ -13,7 +13,8 @@ import (
 	"github.com/genesis-esl/genesis/esl"
 )
 
-// pulse is what a HEARTBEAT says about FreeSWITCH.
+// pulse is what a HEARTBEAT says about FreeSWITCH, as in recording m_heartbeat. What
+// one does not say, or says in a way that makes no sense, is left out.
 type pulse struct {
 	at                       time.Time
 	version, core, host      string

@@ -63,7 +63,10 @@ func TestLiveStream(t *testing.T) {
 	s := serve(t, observability.Config{Mode: observability.Consumer})
 	exercise(t, s)
 	s.obs.SetAppRunning(true)
-	s.obs.Hooks().Events([]*esl.Event{event(t, "CHANNEL_CREATE", "Unique-ID", call)})
+	s.obs.Hooks().Events([]*esl.Event{
+		event(t, "CHANNEL_CREATE", "Unique-ID", call),
+		event(t, "CUSTOM", "Event-Subclass", "<script>alert(1)</script>"),
+	})
 	next := s.stream(t)
 	next() // the history
 	var p picture
@@ -84,6 +87,9 @@ func TestLiveStream(t *testing.T) {
 		if !strings.Contains(body, want) {
 			t.Errorf("the page without JavaScript does not have %s", want)
 		}
+	}
+	if strings.Contains(body, "<script>alert") || !strings.Contains(body, "&lt;script&gt;alert") {
+		t.Error("what FreeSWITCH sends is markup on the page")
 	}
 	if len(body) > 100<<10 {
 		t.Errorf("the page has %d bytes", len(body))
