@@ -258,17 +258,23 @@ func (c *core) jsonStatus(arg string) string {
 
 func (c *core) listRooms() string {
 	c.mu.RLock()
-	defer c.mu.RUnlock()
-	if len(c.rooms) == 0 {
+	names := sortedNames(c.rooms)
+	members := make([][]*channel, len(names))
+	for i, name := range names {
+		members[i] = slices.Clone(c.rooms[name].members)
+	}
+	c.mu.RUnlock()
+	if len(names) == 0 {
 		return "+OK No active conferences.\n"
 	}
 	var b strings.Builder
-	for _, name := range sortedNames(c.rooms) {
-		r := c.rooms[name]
+	for i, name := range names {
 		fmt.Fprintf(&b, "+OK Conference %s (%d member%s rate: 8000 flags: running|answered|enforce_min|dynamic)\n",
-			name, len(r.members), plural(len(r.members)))
-		for i, ch := range r.members {
-			fmt.Fprintf(&b, "%d;%s;%s;%s;%s;hear|speak;0;0;100;0\n", i+1, ch.name, ch.uuid, ch.profile.cidName, ch.profile.cidNumber)
+			name, len(members[i]), plural(len(members[i])))
+		for j, ch := range members[i] {
+			ch.mu.Lock()
+			fmt.Fprintf(&b, "%d;%s;%s;%s;%s;hear|speak;0;0;100;0\n", j+1, ch.name, ch.uuid, ch.profile.cidName, ch.profile.cidNumber)
+			ch.mu.Unlock()
 		}
 	}
 	return b.String()

@@ -53,6 +53,7 @@ func init() {
 		"queue_dtmf":             quiet(appSendDTMF),
 		"flush_dtmf":             quiet(func(ch *channel, _ string) { ch.flushDigits() }),
 		"bridge":                 quiet(appBridge),
+		"att_xfer":               quiet(appAttXfer),
 		"transfer":               quiet(appTransfer),
 		"conference":             {run: appConference, media: true},
 		"socket":                 quiet(appSocket),

@@ -254,7 +254,7 @@ func (ch *channel) runOutgoing() {
 func (ch *channel) runLaunched() {
 	ch.mu.Lock()
 	direct := len(ch.apps) > 0
-	bridged := ch.partner != nil
+	bridged := ch.partner != nil && !direct
 	ch.mu.Unlock()
 	switch {
 	case bridged:

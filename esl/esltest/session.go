@@ -131,9 +131,12 @@ func (ch *channel) runExecute() (transferred bool) {
 		if !ch.alive() {
 			return false
 		}
-		if action.App == joinApp {
+		switch action.App {
+		case joinApp:
 			ch.exchange()
-		} else {
+		case holdApp:
+			ch.standBy()
+		default:
 			ch.execute(action.App, ch.expand(action.Data), "")
 		}
 		if ch.takeTransfer() {
