@@ -14,7 +14,7 @@ import (
 func (c *Channel) run(ctx context.Context, op operation, app, arg string) (ev *esl.Event, err error) {
 	ctx, done := c.begin(ctx, op)
 	defer func() { done(err) }()
-	if err := checkData("argument of "+app, arg); err != nil {
+	if err := checkArgument("argument of "+app, arg); err != nil {
 		return nil, err
 	}
 	return c.execute(ctx, app, arg)

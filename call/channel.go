@@ -30,6 +30,8 @@ type Config struct {
 	StreamLimit int
 	// Overflow is called, once per stream, when a stream was full. May be nil.
 	Overflow func()
+
+	gone func() // a command has found that the channel is no more
 }
 
 const (

@@ -104,9 +104,11 @@ func (k *Controller) attach(uuid string, data *esl.Event) *Channel {
 	if c := k.channels[uuid]; c != nil {
 		return c
 	}
-	c := New(k.ctx, &k.t, Config{
+	var c *Channel
+	c = New(k.ctx, &k.t, Config{
 		UUID: uuid, Mode: k.cfg.Mode, Data: data, Instruments: k.cfg.Instruments, Logger: k.cfg.Logger,
 		BreakTimeout: k.cfg.BreakTimeout, StreamLimit: k.cfg.StreamLimit,
+		gone: func() { k.release(c) }, // no event will say so
 	})
 	if k.closed != nil {
 		c.Lost(k.closed)

@@ -231,7 +231,10 @@ func (c *Channel) explain(ctx context.Context, err error) error {
 		return c.Err()
 	}
 	if gone {
-		c.finish(&HangupError{UUID: c.uuid})
+		c.Ended()
+		if c.cfg.gone != nil {
+			c.cfg.gone()
+		}
 		return c.Err()
 	}
 	return err

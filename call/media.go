@@ -51,7 +51,7 @@ func (c *Channel) Playback(ctx context.Context, file string) (p Played, err erro
 	if file == "" {
 		return p, fmt.Errorf("call: nothing to play: %w", ErrUnencodable)
 	}
-	if err := checkData("file", file); err != nil {
+	if err := checkArgument("file", file); err != nil {
 		return p, err
 	}
 	ev, err := c.execute(ctx, "playback", file)

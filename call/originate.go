@@ -111,7 +111,7 @@ func (o Originate) destination() (string, error) {
 	if err := checkName(app.Name); err != nil {
 		return "", fmt.Errorf("call: application %q: %w", app.Name, ErrUnencodable)
 	}
-	if err := checkData("argument of "+app.Name, app.Args); err != nil {
+	if err := checkArgument("argument of "+app.Name, app.Args); err != nil {
 		return "", err
 	}
 	if strings.Contains(app.Args, ")") {

@@ -120,6 +120,15 @@ func checkData(what, s string) error {
 	return nil
 }
 
+// checkArgument refuses what an application's argument may not be, beyond checkData:
+// one that begins with %[ or with % and any character and [ sets variables.
+func checkArgument(what, s string) error {
+	if strings.HasPrefix(s, "%[") || len(s) > 2 && s[0] == '%' && s[2] == '[' {
+		return fmt.Errorf("call: %s begins with %%[, with which it would set variables: %w", what, ErrUnencodable)
+	}
+	return checkData(what, s)
+}
+
 // checkName refuses a variable name with which the syntax around it could be left.
 func checkName(name string) error {
 	if name == "" {

@@ -16,7 +16,7 @@ import (
 )
 
 // recorded is what FreeSWITCH sent in recording h1_async_full.
-func recorded(t *testing.T) string {
+func recorded(t testing.TB) string {
 	t.Helper()
 	f, err := os.Open("../testdata/transcripts/h1_async_full.bin.gz")
 	if err != nil {
@@ -36,7 +36,7 @@ func recorded(t *testing.T) string {
 
 // peer is a FreeSWITCH that knows one call by heart, and takes no memory.
 type peer struct {
-	t  *testing.T
+	t  testing.TB
 	nc net.Conn
 	r  *bufio.Reader
 }

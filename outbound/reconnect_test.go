@@ -78,6 +78,26 @@ func TestRestart(t *testing.T) {
 	}
 }
 
+// TestGoneChannel attaches to a call that is no more.
+func TestGoneChannel(t *testing.T) {
+	w := serve(t, esltest.Config{}, func(context.Context, *outbound.Session) error { return nil })
+	ctl := control(t, w)
+	for name, say := range map[string]func(*call.Channel) error{
+		"answer": func(c *call.Channel) error { return c.Answer(w.ctx) },
+		"set":    func(c *call.Channel) error { return c.Set(w.ctx, "a", "b") },
+		"get":    func(c *call.Channel) error { _, err := c.GetVariable(w.ctx, "a"); return err },
+		"break":  func(c *call.Channel) error { return c.Break(w.ctx) },
+	} {
+		ch := ctl.Attach(esl.NewUUID(), nil)
+		if err := say(ch); !isHangup(err) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if _, ok := ctl.Channel(ch.UUID()); ok {
+			t.Errorf("%s: the controller keeps the channel", name)
+		}
+	}
+}
+
 func TestUnboundController(t *testing.T) {
 	ctl := call.NewController(context.Background(), nil, call.ControllerConfig{})
 	defer ctl.Close(esl.ErrClosed)

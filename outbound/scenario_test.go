@@ -21,7 +21,9 @@ type subject struct {
 }
 
 // press lets the other party press digits.
-func (s *subject) press(digits string) { s.api("uuid_recv_dtmf " + s.ch.UUID() + " " + digits) }
+func (s *subject) press(digits string) {
+	_, _ = s.by.API(s.ctx, "uuid_recv_dtmf "+s.ch.UUID()+" "+digits) // the test may be over with the last digit
+}
 
 // kill lets the other party hang up.
 func (s *subject) kill(cause call.Cause) {

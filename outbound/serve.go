@@ -105,7 +105,8 @@ func (srv *Server) subscribe(ctx context.Context, s *Session) error {
 		seconds := (orDefault(srv.Linger, defaultLinger) + time.Second - 1) / time.Second
 		cmds = append(cmds, esl.Line("linger "+strconv.Itoa(int(seconds))))
 	}
-	cmds = append(cmds, esl.Line(srv.eventLine()))
+	srv.once.Do(func() { srv.events = esl.Line(srv.eventLine()) })
+	cmds = append(cmds, srv.events)
 	_, err := s.conn.Pipeline(ctx, cmds...)
 	return handshake(err)
 }

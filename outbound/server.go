@@ -82,6 +82,8 @@ type Server struct {
 	Logger *slog.Logger
 
 	active atomic.Int64
+	once   sync.Once
+	events esl.Line // the event command
 
 	mu        sync.Mutex
 	closed    bool // no more connections

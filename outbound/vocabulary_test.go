@@ -54,8 +54,9 @@ func TestVocabulary(t *testing.T) {
 func TestRefusals(t *testing.T) {
 	overBoth(t, func(t *testing.T, ctx context.Context, s *subject) {
 		for name, say := range map[string]func() error{
-			"nothing to play": func() error { _, err := s.ch.Playback(ctx, ""); return err },
-			"nothing to say":  func() error { return s.ch.Say(ctx, call.Say{}) },
+			"nothing to play":     func() error { _, err := s.ch.Playback(ctx, ""); return err },
+			"variables in a file": func() error { _, err := s.ch.Playback(ctx, "%[a=b]c.wav"); return err },
+			"nothing to say":      func() error { return s.ch.Say(ctx, call.Say{}) },
 			"two words": func() error {
 				return s.ch.Say(ctx, call.Say{Text: "1", Type: "number pronounced"})
 			},
