@@ -36,6 +36,7 @@ type App struct {
 
 	mu            sync.Mutex
 	registrations []*registration
+	subscribed    []string
 	middleware    []Middleware
 	up            []upFunc
 	errs          []error
@@ -102,6 +103,18 @@ func (a *App) Use(mw ...Middleware) {
 	a.middleware = append(a.middleware, mw...)
 }
 
+// Subscribe adds names to what the app subscribes to, beyond the names it handles:
+// for a handler for "*" that is Passive and not to get everything.
+func (a *App) Subscribe(names ...string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.serving {
+		a.errs = append(a.errs, fmt.Errorf("consumer: subscription: %w", ErrServing))
+		return
+	}
+	a.subscribed = append(a.subscribed, names...)
+}
+
 // Err returns what is wrong with the registrations so far, or nil.
 func (a *App) Err() error {
 	a.mu.Lock()
@@ -109,13 +122,16 @@ func (a *App) Err() error {
 	return errors.Join(a.errs...)
 }
 
-// Events returns what the app subscribes to: the names it handles and HEARTBEAT,
-// sorted; with a handler for "*" it is ALL and the subclasses handled, for ALL
+// Events returns what the app subscribes to: the names it handles, those given to
+// Subscribe, and HEARTBEAT, sorted; with a handler for "*" it is ALL and the subclasses handled, for ALL
 // does not bring subclasses that FreeSWITCH learns of later.
 func (a *App) Events() []string {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	names := map[string]bool{"HEARTBEAT": true}
+	for _, name := range a.subscribed {
+		names[name] = true
+	}
 	for _, r := range a.registrations {
 		if !r.passive {
 			names[r.name] = true

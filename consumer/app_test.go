@@ -172,7 +172,8 @@ func TestPassiveHandlersSubscribeToNothing(t *testing.T) {
 	app := newApp()
 	app.HandleFunc("*", j.handler("all"), consumer.Passive())
 	app.HandleFunc("DTMF", j.handler("dtmf"))
-	if got := app.Events(); !slices.Equal(got, []string{"DTMF", "HEARTBEAT"}) {
+	app.Subscribe("TALK", "test::mark")
+	if got := app.Events(); !slices.Equal(got, []string{"DTMF", "HEARTBEAT", "TALK", "test::mark"}) {
 		t.Errorf("subscribes to %q", got)
 	}
 	run(t, app, event("HEARTBEAT", "", 1))

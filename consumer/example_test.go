@@ -3,6 +3,8 @@ package consumer_test
 import (
 	"context"
 	"fmt"
+	"strings"
+	"sync"
 	"time"
 
 	"github.com/genesis-esl/genesis/consumer"
@@ -32,6 +34,51 @@ func Example() {
 		fmt.Println(err)
 	}
 	// Output: answered: 9196
+}
+
+// An app that knows which calls exist, whatever became of its connection: calls
+// that were there before it, and calls that ended while it could not see it.
+func ExampleApp_resynchronise() {
+	freeswitch := esltest.NewServer()
+	defer freeswitch.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	freeswitch.API(ctx, "originate loopback/9196 &park") // two channels
+
+	var mu sync.Mutex
+	calls := map[string]bool{}
+	begin := func(_ context.Context, ev *esl.Event) error {
+		mu.Lock()
+		defer mu.Unlock()
+		calls[strings.Clone(ev.UUID())] = true
+		if len(calls) == 2 {
+			fmt.Println("two calls were there before us")
+			go freeswitch.Restart() // they end, and no event says so
+		}
+		return nil
+	}
+	end := func(_ context.Context, ev *esl.Event) error {
+		mu.Lock()
+		defer mu.Unlock()
+		delete(calls, ev.UUID())
+		if len(calls) == 0 {
+			cancel() // enough for an example
+		}
+		return nil
+	}
+
+	app := consumer.New()
+	app.HandleFunc("CHANNEL_CREATE", begin)
+	app.HandleFunc("CHANNEL_HANGUP_COMPLETE", end)
+	app.HandleFunc(consumer.ResyncEvent, begin, consumer.Where("Resync", "new"))
+	app.HandleFunc(consumer.ResyncEvent, end, consumer.Where("Resync", "ended"))
+	if err := app.Serve(ctx, esl.ClientConfig{Addr: freeswitch.Addr()}); err != nil {
+		fmt.Println(err)
+	}
+	fmt.Println("calls left:", len(calls))
+	// Output:
+	// two calls were there before us
+	// calls left: 0
 }
 
 // Run feeds an app from anywhere, here from two events made by hand.

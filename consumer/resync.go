@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -84,15 +85,11 @@ type row struct {
 
 // newTracker returns nil unless somebody wants ResyncEvent.
 func newTracker(a *App) *tracker {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	for _, r := range a.registrations {
-		if r.name == ResyncEvent {
-			ctx, stop := context.WithCancel(context.Background())
-			return &tracker{app: a, ctx: ctx, stop: stop, calls: map[string]*followed{}}
-		}
+	if !slices.Contains(a.Events(), ResyncEvent) {
+		return nil
 	}
-	return nil
+	ctx, stop := context.WithCancel(context.Background())
+	return &tracker{app: a, ctx: ctx, stop: stop, calls: map[string]*followed{}}
 }
 
 // wait ends what is under way.

@@ -96,11 +96,8 @@ func (c *Consumer) Register(app *consumer.App) error {
 		handle("*")
 		return nil
 	}
-	// What is given here is subscribed to from the start; what the program adds
-	// later comes by the handler for all.
-	for _, name := range c.Events {
-		app.HandleFunc(name, func(context.Context, *esl.Event) error { return nil })
-	}
+	// What the program subscribes to later comes by the handler for all, too.
+	app.Subscribe(c.Events...)
 	handle("*", consumer.Passive())
 	return nil
 }
