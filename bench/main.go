@@ -38,6 +38,7 @@ type group struct {
 }
 
 var groups = []group{
+	{"parse", "parsing: no socket, one goroutine", compareParsing},
 	{"events", "events: socket to handler", compareEvents},
 	{"commands", "commands: round trips", compareCommands},
 	{"dispatch", "dispatch: bytes to handler, no socket", compareDispatch},

@@ -1,0 +1,1 @@
+// Lets parse.go declare a function without a body.

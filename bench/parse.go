@@ -1,0 +1,106 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"time"
+	_ "unsafe" // for go:linkname
+
+	"github.com/percipia/eslgo"
+
+	"github.com/genesis-esl/genesis/esl"
+)
+
+// readPlainEvent is what eslgo parses the body of an event with. It is not
+// exported; a copy would prove less.
+//
+//go:linkname readPlainEvent github.com/percipia/eslgo.readPlainEvent
+func readPlainEvent(body []byte) (*eslgo.Event, error)
+
+// compareParsing parses the recorded events in memory on one goroutine and reads
+// five headers of each.
+func compareParsing(ctx context.Context, s settings) error {
+	payloads, err := loadPayloads(s.testdata)
+	if err != nil {
+		return err
+	}
+	type row struct {
+		name  string
+		load  *payload
+		parse func(*payload) error
+		rates samples
+	}
+	rows := []*row{
+		{name: "eslgo, the event's body alone", load: payloads["mix"], parse: parseTheirs},
+		{name: "esl, plain", load: payloads["mix"], parse: parseOurs},
+		{name: "esl, json", load: payloads["json"], parse: parseOurs},
+		{name: "esl, xml", load: payloads["xml"], parse: parseOurs},
+	}
+	for round := -1; round < s.rounds; round++ {
+		for _, r := range rows {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			events := 0
+			begun := time.Now()
+			for time.Since(begun) < s.each/2 {
+				if err := r.parse(r.load); err != nil {
+					return err
+				}
+				events += r.load.events
+			}
+			if round >= 0 {
+				r.rates = append(r.rates, float64(events)/time.Since(begun).Seconds())
+			}
+		}
+	}
+	var t table
+	t.row("parse and read five headers", "events/s", "MB/s", "noise", "of eslgo", "of plain")
+	for _, r := range rows {
+		rate := r.rates.median()
+		t.row(r.name, number(rate), number(rate*r.load.meanSize()/1e6), fmt.Sprintf("±%.0f%%", 100*r.rates.spread()),
+			times(rate, rows[0].rates.median()), percent(rate, rows[1].rates.median()))
+	}
+	t.print()
+	return nil
+}
+
+func parseTheirs(load *payload) error {
+	read := 0
+	for d := esl.NewDecoder(bytes.NewReader(load.frames), esl.Limits{}); ; {
+		f, err := d.Next() // eslgo's own way of cutting frames cannot be called
+		if err == io.EOF {
+			sink.Add(int64(read))
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		ev, err := readPlainEvent(f.Body())
+		if err != nil {
+			return err
+		}
+		read += readFiveOfTheirs(ev)
+	}
+}
+
+func parseOurs(load *payload) error {
+	read := 0
+	for d := esl.NewDecoder(bytes.NewReader(load.frames), esl.Limits{}); ; {
+		f, err := d.Next()
+		if err == io.EOF {
+			sink.Add(int64(read))
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		ev, err := f.Event()
+		if err != nil {
+			return err
+		}
+		read += readFive(ev)
+	}
+}
