@@ -64,6 +64,19 @@ func TestConsumerCommands(t *testing.T) {
 	}
 }
 
+// TestRunAgain runs one host twice, each time with an app of its own.
+func TestRunAgain(t *testing.T) {
+	p := actor(t, "say", `{"id": 1, "api": "version"}`)
+	for range 2 {
+		var n notes
+		p.Logger = n.logger()
+		t.Run("run", func(t *testing.T) {
+			serveExample(t, p)
+			eventually(t, "the reply", func() bool { return n.contain(`FreeSWITCH Version`) })
+		})
+	}
+}
+
 // TestRunBeforeRegister is a mistake that is told.
 func TestRunBeforeRegister(t *testing.T) {
 	if err := new(program.Consumer).Run(t.Context(), nil); err == nil {

@@ -74,7 +74,7 @@ type Consumer struct {
 const maxJobs = 1000
 
 // Register has the app feed the program. It returns an error for a filter that is
-// none. Call it once, before Run and before the app is served.
+// none. Call it before each Run, and before the app is served.
 func (c *Consumer) Register(app *consumer.App) error {
 	filters, err := parseFilters(c.Filters)
 	if err != nil {
@@ -84,6 +84,10 @@ func (c *Consumer) Register(app *consumer.App) error {
 	c.connected = make(chan struct{})
 	c.restarts = make(chan chan struct{})
 	c.jobs = make(chan struct{}, maxJobs)
+	c.connect = sync.Once{}
+	c.client.Store(nil)
+	c.wanted.Store(nil)
+	c.pending = nil
 	if len(c.Events) > 0 && !slices.Contains(c.Events, "*") && !slices.Contains(c.Events, "ALL") {
 		c.want(c.Events)
 	}
