@@ -97,7 +97,7 @@ func (fs *freeswitch) spread(load *payload, rounds, connections int) {
 	for _, nc := range last {
 		wg.Go(func() {
 			for range rounds {
-				if _, err := nc.Write(load.frames); err != nil {
+				if err := load.writeTo(nc); err != nil {
 					return // the client has seen enough
 				}
 			}

@@ -18,6 +18,23 @@ type payload struct {
 	format esl.Format
 	frames []byte
 	events int // in frames
+
+	// ends says where each frame ends, for a payload that is sent frame by frame, as
+	// FreeSWITCH does; nil for one that is sent as a whole.
+	ends []int
+}
+
+// writeTo sends the payload once.
+func (p *payload) writeTo(w io.Writer) error {
+	from := 0
+	for _, end := range p.ends {
+		if _, err := w.Write(p.frames[from:end]); err != nil {
+			return err
+		}
+		from = end
+	}
+	_, err := w.Write(p.frames[from:])
+	return err
 }
 
 // rounds returns how often to send the payload for about n events.
@@ -49,6 +66,12 @@ func loadPayloads(dir string) (map[string]*payload, error) {
 		if p.name == "mix" {
 			large := largeEvent(frames)
 			all["large"] = newPayload("large", esl.Plain, [][]byte{large})
+			apart := newPayload("apart", esl.Plain, frames)
+			for end := 0; end < len(apart.frames); {
+				end += len(frames[len(apart.ends)%len(frames)])
+				apart.ends = append(apart.ends, end)
+			}
+			all["apart"] = apart
 		}
 		all[p.name] = newPayload(p.name, p.format, frames)
 	}
