@@ -45,6 +45,8 @@ func act(name string, args []string) {
 			fmt.Println(entry)
 		}
 		_, _ = io.Copy(io.Discard, os.Stdin)
+	case "dies-at":
+		diesAt(args[0])
 	case "ends":
 	case "dies-at-once":
 		os.Exit(7)
@@ -61,6 +63,40 @@ func act(name string, args []string) {
 		}
 	}
 }
+
+// diesAt is killed at some point of its work.
+func diesAt(point string) {
+	die := func() {
+		_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
+		hang()
+	}
+	line := make([]byte, 1<<16)
+	switch point {
+	case "start":
+	case "half a command":
+		os.Stdout.WriteString(`{"id": 1, "api": "sta`)
+	case "command without end":
+		os.Stdout.WriteString(`{"id": 1, "api": "status"}`)
+	case "command pending":
+		os.Stdout.WriteString(`{"id": 1, "api": "status"}` + "\n" + `{"id": 2, "bgapi": "status"}` + "\n")
+	case "first event":
+		_, _ = os.Stdin.Read(line)
+	case "half an event":
+		_, _ = os.Stdin.Read(line[:7])
+	case "stdin closed":
+		_ = os.Stdin.Close()
+	case "stdout closed":
+		_ = os.Stdout.Close()
+		_, _ = os.Stdin.Read(line)
+	case "reply":
+		os.Stdout.WriteString(`{"id": 1, "subscribe": ["TALK"]}` + "\n")
+		_, _ = os.Stdin.Read(line)
+	}
+	die()
+}
+
+var deaths = []string{"start", "half a command", "command without end", "command pending", "first event", "half an event",
+	"stdin closed", "stdout closed", "reply"}
 
 func hang() {
 	for {

@@ -140,6 +140,50 @@ func TestProgramThatEndsIsStartedAgain(t *testing.T) {
 	}
 }
 
+// TestProgramThatIsKilledAtEachPoint has the program killed again and again, at one
+// point of its work each, under load; the host goes on.
+func TestProgramThatIsKilledAtEachPoint(t *testing.T) {
+	for _, point := range deaths {
+		t.Run(point, func(t *testing.T) {
+			before := openFiles(t)
+			p := actor(t, "dies-at", point)
+			p.Backoff = time.Millisecond
+			p.CommandTimeout = 10 * time.Millisecond // there is no FreeSWITCH
+			var ends atomic.Int64
+			p.OnRunning = func(on bool) {
+				if !on {
+					ends.Add(1)
+				}
+			}
+			app := consumer.New()
+			app.QueueEvents, app.DrainTimeout = 100, time.Millisecond
+			app.Logger = p.Logger
+			hostWith(t, app, p, func(ctx context.Context, h esl.Handler) error {
+				ctx, cancel := context.WithCancel(ctx)
+				defer cancel()
+				done := make(chan error, 1)
+				go func() { done <- feed(20_000, 50)(ctx, h) }()
+				eventually(t, "three deaths", func() bool { return ends.Load() >= 3 })
+				cancel()
+				return <-done
+			})
+			if after := openFiles(t); after > before {
+				t.Errorf("%d files are open, before it were %d", after, before)
+			}
+		})
+	}
+}
+
+// openFiles counts open file descriptors, where the system tells.
+func openFiles(t *testing.T) int {
+	t.Helper()
+	files, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		return 0
+	}
+	return len(files)
+}
+
 func TestMissingProgram(t *testing.T) {
 	p := &program.Consumer{Path: filepath.Join(t.TempDir(), "none"), Backoff: time.Millisecond}
 	var n notes

@@ -228,6 +228,24 @@ func TestOutboundHangupEndsPrograms(t *testing.T) {
 	}
 }
 
+// TestOutboundKilledAtEachPoint has programs killed in the middle of their call: the
+// session ends with an error and the call with it.
+func TestOutboundKilledAtEachPoint(t *testing.T) {
+	for _, point := range deaths {
+		t.Run(point, func(t *testing.T) {
+			p, _ := caller(t, "dies-at", point)
+			o := newOffice(t, p, "async full")
+			o.call(t)
+			if err := o.end(t); err == nil || !strings.Contains(err.Error(), "killed") {
+				t.Errorf("the session ended with %v", err)
+			}
+			eventually(t, "the end of the call", func() bool {
+				return strings.HasPrefix(strings.TrimSpace(o.fs.API(t.Context(), "show channels")), "0 total")
+			})
+		})
+	}
+}
+
 // TestOutboundManyCalls has a hundred calls at once.
 func TestOutboundManyCalls(t *testing.T) {
 	const calls = 100
