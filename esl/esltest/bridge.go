@@ -58,8 +58,9 @@ func dialStatus(cause string) string {
 	}
 }
 
-// connect makes the two legs partners and says so. a is the caller.
-func (ch *channel) connect(b *channel) {
+// connect makes the two legs partners and says so; the channel is the caller's
+// leg. What it returns stands for this bridge.
+func (ch *channel) connect(b *channel) (bond *atomic.Bool) {
 	now := micros(time.Now())
 	for _, leg := range [2]*channel{ch, b} {
 		leg.mu.Lock()
@@ -67,7 +68,7 @@ func (ch *channel) connect(b *channel) {
 		leg.mu.Unlock()
 	}
 	mine, theirs := ch.asOther(), b.asOther()
-	bond := new(atomic.Bool)
+	bond = new(atomic.Bool)
 	b.mu.Lock()
 	b.bond, b.partner, b.otherUUID, b.otherLeg = bond, ch, ch.uuid, mine
 	b.set("signal_bond", ch.uuid)
@@ -84,14 +85,15 @@ func (ch *channel) connect(b *channel) {
 	ch.fire(evChannelBridge, srcBridge, []esl.Header{
 		{Name: "Bridge-A-Unique-ID", Value: ch.uuid}, {Name: "Bridge-B-Unique-ID", Value: b.uuid}})
 	ch.mu.Unlock()
+	return bond
 }
 
 // exchange is a session during a bridge: it lasts until either leg hangs up or
-// goes elsewhere.
+// goes elsewhere. A leg that is bridged anew meanwhile goes on with that bridge.
 func (ch *channel) exchange() {
 	for {
 		ch.mu.Lock()
-		partner := ch.partner
+		partner, bond := ch.partner, ch.bond
 		if partner != nil && ch.running != csExchangeMedia && ch.profile.direction == outboundCall && ch.state < csHangup {
 			ch.state = csExchangeMedia
 			ch.setRunning(csExchangeMedia)
@@ -103,12 +105,26 @@ func (ch *channel) exchange() {
 		out := ch.waitFor(-1, func(d dtmf) bool {
 			partner.heard(d)
 			return false
-		}, partner)
-		if out == gone || out == moved || !partner.alive() || partner.hasLeft(ch) {
-			ch.part()
+		}, partner, bond)
+		if out == gone || out == moved || !partner.alive() {
+			ch.part(bond)
+			return
+		}
+		if !ch.bondedBy(bond) {
+			continue
+		}
+		if !partner.bondedBy(bond) {
+			ch.part(bond)
 			return
 		}
 	}
+}
+
+// bondedBy says whether the channel is in the bridge that bond stands for.
+func (ch *channel) bondedBy(bond *atomic.Bool) bool {
+	ch.mu.Lock()
+	defer ch.mu.Unlock()
+	return ch.bond == bond
 }
 
 // heard records a digit that the far end has sent through the bridge.
@@ -121,30 +137,23 @@ func (ch *channel) heard(d dtmf) {
 
 // part ends the bridge as this leg sees it; the first of the two fires
 // CHANNEL_UNBRIDGE.
-func (ch *channel) part() {
+func (ch *channel) part(bond *atomic.Bool) {
 	ch.mu.Lock()
-	partner, bond := ch.partner, ch.bond
-	ch.partner = nil
-	ch.mu.Unlock()
-	if partner == nil {
+	partner := ch.partner
+	if ch.bond != bond || partner == nil {
+		ch.mu.Unlock()
 		return
 	}
+	ch.unbond(bond)
+	going := ch.transfer
+	ch.mu.Unlock()
 	partner.mu.Lock()
 	cause := partner.cause
 	partner.mu.Unlock()
-	first := bond.CompareAndSwap(false, true)
-	ch.mu.Lock()
-	if first {
-		ch.fire(evChannelUnbridge, srcUnbridge, []esl.Header{
-			{Name: "Bridge-A-Unique-ID", Value: ch.uuid}, {Name: "Bridge-B-Unique-ID", Value: partner.uuid}})
-	}
 	if cause != "" {
-		ch.set("last_bridge_hangup_cause", cause)
-		ch.set("bridge_hangup_cause", cause)
+		ch.setVariable("last_bridge_hangup_cause", cause)
+		ch.setVariable("bridge_hangup_cause", cause)
 	}
-	ch.otherUUID, ch.otherLeg = "", nil
-	going := ch.transfer
-	ch.mu.Unlock()
 	partner.nudge()
 	if !going && ch.profile.direction == outboundCall {
 		if cause == "" {
@@ -152,6 +161,15 @@ func (ch *channel) part() {
 		}
 		ch.hangup(cause, "")
 	}
+}
+
+// unbond takes the channel out of its bridge. The caller holds mu.
+func (ch *channel) unbond(bond *atomic.Bool) {
+	if bond.CompareAndSwap(false, true) {
+		ch.fire(evChannelUnbridge, srcUnbridge, []esl.Header{
+			{Name: "Bridge-A-Unique-ID", Value: ch.uuid}, {Name: "Bridge-B-Unique-ID", Value: ch.otherUUID}})
+	}
+	ch.partner, ch.bond, ch.otherUUID, ch.otherLeg = nil, nil, "", nil
 }
 
 // bridgeEnded decides whether the caller goes on after the bridge.
@@ -167,7 +185,10 @@ func (ch *channel) bridgeEnded(b *channel) {
 // joinWith is uuid_bridge: both channels leave what they were doing and are
 // connected.
 func (ch *channel) joinWith(b *channel) {
+	// Each leg is sent elsewhere before its bridge is taken from it, or else it
+	// would end with the bridge.
 	for _, leg := range [2]*channel{ch, b} {
+		leg.redirect("", "", "", []Action{{App: holdApp}})
 		leg.abandon()
 	}
 	ch.connect(b)
@@ -180,19 +201,19 @@ func (ch *channel) joinWith(b *channel) {
 // application: no CHANNEL_EXECUTE tells of it.
 const joinApp = "\x00join"
 
-// abandon takes a channel out of its bridge and leaves the partner to go on by
-// itself.
+// abandon takes both legs out of a channel's bridge.
 func (ch *channel) abandon() {
 	ch.mu.Lock()
-	partner := ch.partner
-	ch.partner, ch.otherUUID, ch.otherLeg = nil, "", nil
-	ch.mu.Unlock()
+	partner, bond := ch.partner, ch.bond
 	if partner == nil {
+		ch.mu.Unlock()
 		return
 	}
+	ch.unbond(bond)
+	ch.mu.Unlock()
 	partner.mu.Lock()
-	if partner.partner == ch {
-		partner.partner, partner.otherUUID, partner.otherLeg = nil, "", nil
+	if partner.bond == bond {
+		partner.unbond(bond)
 	}
 	partner.mu.Unlock()
 	partner.nudge()

@@ -22,12 +22,12 @@ func appAttXfer(ch *channel, arg string) {
 	}
 	ch.setVariable("originate_disposition", "SUCCESS")
 	if waiting != nil {
-		ch.abandon()
 		waiting.redirect("", "", "", []Action{{App: holdApp}})
+		ch.abandon()
 	}
-	ch.connect(third)
+	bond := ch.connect(third)
 	third.launch([]Action{{App: holdApp}})
-	out := ch.waitFor(-1, func(digit dtmf) bool { return digit.digit == '#' || digit.digit == '*' }, third)
+	out := ch.waitFor(-1, func(digit dtmf) bool { return digit.digit == '#' || digit.digit == '*' }, third, bond)
 	ch.abandon()
 	switch {
 	case waiting == nil || !waiting.alive():

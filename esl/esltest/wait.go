@@ -3,6 +3,7 @@ package esltest
 import (
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/genesis-esl/genesis/esl"
@@ -24,12 +25,12 @@ const (
 // unless the running application holds the event lock. onDigit, when given,
 // gets each digit and may end the wait; without it digits stay queued.
 func (ch *channel) wait(d time.Duration, onDigit func(dtmf) bool) outcome {
-	return ch.waitFor(d, onDigit, nil)
+	return ch.waitFor(d, onDigit, nil, nil)
 }
 
 // waitFor is wait that also ends, as stopped, when the partner of a bridge has
 // hung up or gone elsewhere.
-func (ch *channel) waitFor(d time.Duration, onDigit func(dtmf) bool, partner *channel) outcome {
+func (ch *channel) waitFor(d time.Duration, onDigit func(dtmf) bool, partner *channel, bond *atomic.Bool) outcome {
 	var partnerGone <-chan struct{}
 	if partner != nil {
 		partnerGone = partner.gone
@@ -50,7 +51,7 @@ func (ch *channel) waitFor(d time.Duration, onDigit func(dtmf) bool, partner *ch
 			return stopped
 		case ch.transferring():
 			return moved
-		case partner != nil && partner.hasLeft(ch):
+		case partner != nil && !(ch.bondedBy(bond) && partner.bondedBy(bond)):
 			return stopped
 		}
 		for onDigit != nil {
@@ -76,13 +77,6 @@ func (ch *channel) waitFor(d time.Duration, onDigit func(dtmf) bool, partner *ch
 			return gone
 		}
 	}
-}
-
-// hasLeft says whether the channel is no longer bridged to other.
-func (ch *channel) hasLeft(other *channel) bool {
-	ch.mu.Lock()
-	defer ch.mu.Unlock()
-	return ch.partner != other
 }
 
 func (ch *channel) takeBreak() bool {
