@@ -70,6 +70,42 @@ func (c *collector) of(trace string) map[string]spanRecord {
 	return named
 }
 
+// startSessions runs an outbound app that answers and hangs up, and returns where it
+// listens; handled gets the UUIDs of its calls.
+func startSessions(ctx context.Context, handled chan<- string, ended chan<- error) (addr string) {
+	started := make(chan string, 1)
+	onStart := genesis.OnStart(func(s genesis.Started) { started <- s.Outbound.String() })
+	sessions := outbound.HandlerFunc(func(ctx context.Context, s *outbound.Session) error {
+		if err := s.Answer(ctx); err != nil {
+			return err
+		}
+		handled <- s.UUID()
+		return s.Hangup(ctx, call.NormalClearing)
+	})
+	go func() {
+		ended <- genesis.RunContext(ctx, sessions, silent(), onStart, genesis.Listen("127.0.0.1:0"), genesis.NoObservability())
+	}()
+	return <-started
+}
+
+// startEvents runs a consumer app and returns when it is connected; hungUp gets the
+// UUIDs of channels that are hung up.
+func startEvents(ctx context.Context, addr string, hungUp chan<- string, ended chan<- error) {
+	up := make(chan struct{}, 1)
+	app := consumer.New()
+	app.OnUp(func(context.Context, esl.Up) { up <- struct{}{} })
+	app.HandleFunc("CHANNEL_HANGUP_COMPLETE", func(_ context.Context, ev *esl.Event) error {
+		hungUp <- ev.UUID()
+		return nil
+	})
+	go func() {
+		ended <- genesis.RunContext(ctx, app, silent(), genesis.FreeSWITCH(addr, "ClueCon"), genesis.NoObservability())
+	}()
+	<-up
+}
+
+func silent() genesis.Option { return genesis.Logger(slog.New(slog.DiscardHandler)) }
+
 // TestOneTraceForACall lets one call pass through an outbound server and a consumer,
 // two apps that know nothing of each other, and finds both in its trace.
 func TestOneTraceForACall(t *testing.T) {
@@ -79,43 +115,15 @@ func TestOneTraceForACall(t *testing.T) {
 	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", srv.URL)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	quiet := genesis.Logger(slog.New(slog.DiscardHandler))
-	started := make(chan string, 2)
-	onStart := genesis.OnStart(func(s genesis.Started) {
-		if s.Outbound != nil {
-			started <- s.Outbound.String()
-		}
-	})
-	handled := make(chan string, 1)
-	sessions := outbound.HandlerFunc(func(ctx context.Context, s *outbound.Session) error {
-		if err := s.Answer(ctx); err != nil {
-			return err
-		}
-		handled <- s.UUID()
-		return s.Hangup(ctx, call.NormalClearing)
-	})
-	ended := make(chan error, 2)
-	go func() {
-		ended <- genesis.RunContext(ctx, sessions, quiet, onStart, genesis.Listen("127.0.0.1:0"), genesis.NoObservability())
-	}()
+	handled, hungUp, ended := make(chan string, 1), make(chan string, 8), make(chan error, 2)
 	fs := esltest.NewUnstartedServer(esltest.Config{Heartbeat: beats, Pace: 20, Extensions: []esltest.Extension{
-		{Match: "^5000$", Actions: []esltest.Action{{App: "socket", Data: <-started + " async full"}}},
+		{Match: "^5000$", Actions: []esltest.Action{{App: "socket", Data: startSessions(ctx, handled, ended) + " async full"}}},
 	}})
 	if err := fs.Start(); err != nil {
 		t.Fatal(err)
 	}
 	defer fs.Close()
-	up, hungUp := make(chan struct{}, 1), make(chan string, 8)
-	app := consumer.New()
-	app.OnUp(func(context.Context, esl.Up) { up <- struct{}{} })
-	app.HandleFunc("CHANNEL_HANGUP_COMPLETE", func(_ context.Context, ev *esl.Event) error {
-		hungUp <- ev.UUID()
-		return nil
-	})
-	go func() {
-		ended <- genesis.RunContext(ctx, app, quiet, genesis.FreeSWITCH(fs.Addr(), "ClueCon"), genesis.NoObservability())
-	}()
-	<-up
+	startEvents(ctx, fs.Addr(), hungUp, ended)
 	conn, err := esl.Dial(ctx, fs.Addr(), esl.DialConfig{})
 	if err != nil {
 		t.Fatal(err)
