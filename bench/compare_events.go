@@ -75,11 +75,12 @@ func measureEvents(ctx context.Context, s settings, fs *process, loads map[strin
 			before, busy := allocations(), processorTime()
 			took, err := sub.receive(ctx, run)
 			busy, after := processorTime()-busy, allocations()
-			if err == nil {
-				err = ctx.Err()
+			if ctx.Err() != nil {
+				return ctx.Err()
 			}
 			if err != nil {
-				return fmt.Errorf("%s/%s: %w", sub.payload, sub.name, err)
+				fmt.Printf("%s/%s failed: %v\n", sub.payload, sub.name, err)
+				continue
 			}
 			rate := float64(run.events()) / took.Seconds()
 			if round < 0 {
