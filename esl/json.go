@@ -132,6 +132,10 @@ func (b *block) jsonNamed(off int, name string) bool {
 // jsonValue returns the value of header i; an array in the form that the plain
 // format has for it, ARRAY::one|:two.
 func (b *block) jsonValue(i int) string {
+	at := b.jsonValueAt(i)
+	if b.buf[at] != '[' {
+		return b.jsonString(at)
+	}
 	values := b.appendJSONValues(nil, i)
 	switch len(values) {
 	case 0:
@@ -142,21 +146,25 @@ func (b *block) jsonValue(i int) string {
 	return arrayPrefix + strings.Join(values, arraySeparator)
 }
 
-func (b *block) appendJSONValues(dst []string, i int) []string {
+// jsonValueAt returns where the value of header i starts, behind name and colon.
+func (b *block) jsonValueAt(i int) int {
 	text := b.text()
-	at := stringEnd(text, b.offset(i)) + 1
-	at = skipSpace(text, at)
-	at = skipSpace(text, at+1) // behind the colon
+	at := skipSpace(text, stringEnd(text, b.offset(i))+1)
+	return skipSpace(text, at+1)
+}
+
+func (b *block) appendJSONValues(dst []string, i int) []string {
+	text, at := b.text(), b.jsonValueAt(i)
 	if text[at] != '[' {
 		return append(dst, b.jsonString(at))
 	}
 	for at = skipSpace(text, at+1); at < len(text) && text[at] != ']'; {
 		dst = append(dst, b.jsonString(at))
-		at = skipValue(text, at)
-		if at < 0 {
+		next := skipValue(text, at)
+		if next <= at { // a bracket that closes nothing
 			break
 		}
-		if at = skipSpace(text, at); at < len(text) && text[at] == ',' {
+		if at = skipSpace(text, next); at < len(text) && text[at] == ',' {
 			at = skipSpace(text, at+1)
 		}
 	}
