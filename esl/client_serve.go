@@ -331,8 +331,12 @@ func (c *Client) hooksFor(role string) *Hooks {
 
 // learnInterval sets the idle timeout by the interval that a heartbeat announces.
 func (c *Client) learnInterval(role string, heartbeat *Event) {
-	seconds, err := strconv.Atoi(heartbeat.Get("Heartbeat-Interval"))
-	if err != nil || seconds <= 0 || c.cfg.IdleTimeout > 0 {
+	interval := heartbeat.Get("Heartbeat-Interval")
+	if interval == "" || c.cfg.IdleTimeout > 0 {
+		return
+	}
+	seconds, err := strconv.Atoi(interval)
+	if err != nil || seconds <= 0 {
 		return
 	}
 	limit := heartbeatsUntilDead * time.Duration(seconds) * time.Second
