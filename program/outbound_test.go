@@ -138,6 +138,31 @@ func TestOutboundCommands(t *testing.T) {
 	}
 }
 
+// TestOutboundModes shows what is left of the commands without full and async.
+func TestOutboundModes(t *testing.T) {
+	p, n := caller(t, "say",
+		`{"id": 1, "answer": true}`, `{"id": 2, "api": "version"}`, `{"id": 3, "bgapi": "version"}`,
+		`{"id": 4, "get": "direction"}`, `{"id": 5, "execute": "set", "args": "a=b"}`, `{"id": 6, "hangup": ""}`)
+	o := newOffice(t, p, "")
+	o.call(t)
+	if err := o.end(t); err != nil {
+		t.Errorf("the session ended with %v", err)
+	}
+	got := n.lines("stderr")
+	for _, want := range []string{
+		`{"id":1,"ok":true}`, `"kind":"mode"`, `{"id":2,"ok":false,`, `{"id":3,"ok":false,`, `{"id":4,"ok":true,"result":"inbound"}`, `{"id":5,"ok":true,`,
+	} {
+		if !slices.ContainsFunc(got, func(line string) bool { return strings.Contains(line, want) }) {
+			t.Errorf("the program did not get %s", want)
+		}
+	}
+	if t.Failed() {
+		for _, line := range got {
+			t.Logf("%.300s", line)
+		}
+	}
+}
+
 func TestOutboundEnvironment(t *testing.T) {
 	t.Setenv("ESL_PASSWORD", "secret")
 	p, n := caller(t, "environment")
