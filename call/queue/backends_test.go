@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/alicebob/miniredis/v2"
 	"github.com/redis/go-redis/v9"
@@ -14,14 +15,15 @@ import (
 func TestMemory(t *testing.T) {
 	t.Parallel()
 	memory := queue.NewMemory()
-	runConformance(t, store{open: func(*testing.T) queue.Backend { return memory }})
+	runConformance(t, always(func(*testing.T) queue.Backend { return memory }))
 }
 
 func TestMiniredis(t *testing.T) {
 	t.Parallel()
-	server := miniredis.RunT(t)
-	t.Run("Conformance", func(t *testing.T) {
-		runConformance(t, store{open: func(t *testing.T) queue.Backend { return openRedis(t, server.Addr()) }})
+	// One for each test, and leases long enough: it is much slower than the real one.
+	runConformance(t, func(t *testing.T) store {
+		server := miniredis.RunT(t)
+		return store{open: func(t *testing.T) queue.Backend { return leased(t, server.Addr(), 20*time.Second) }}
 	})
 }
 
@@ -29,7 +31,7 @@ func TestRedisServer(t *testing.T) {
 	t.Parallel()
 	server := startRedis(t)
 	t.Run("Conformance", func(t *testing.T) {
-		runConformance(t, store{open: func(t *testing.T) queue.Backend { return openRedis(t, server.addr) }})
+		runConformance(t, always(func(t *testing.T) queue.Backend { return openRedis(t, server.addr) }))
 	})
 }
 
@@ -39,13 +41,13 @@ func TestRedisCluster(t *testing.T) {
 	server := startRedis(t, "--cluster-enabled", "yes")
 	client := server.cluster(t)
 	t.Run("Conformance", func(t *testing.T) {
-		runConformance(t, store{open: func(t *testing.T) queue.Backend {
-			backend, err := queue.NewRedis(client, queue.RedisConfig{Lease: queue.MinLease})
+		runConformance(t, always(func(t *testing.T) queue.Backend {
+			backend, err := queue.NewRedis(client, queue.RedisConfig{Lease: testLease})
 			if err != nil {
 				t.Fatal(err)
 			}
 			return backend
-		}})
+		}))
 	})
 }
 
@@ -75,9 +77,14 @@ func redisOptions(addr string) *redis.Options {
 
 func openRedis(t *testing.T, addr string) *queue.Redis {
 	t.Helper()
+	return leased(t, addr, testLease)
+}
+
+func leased(t *testing.T, addr string, lease time.Duration) *queue.Redis {
+	t.Helper()
 	client := redis.NewClient(redisOptions(addr))
 	t.Cleanup(func() { _ = client.Close() })
-	backend, err := queue.NewRedis(client, queue.RedisConfig{Lease: queue.MinLease})
+	backend, err := queue.NewRedis(client, queue.RedisConfig{Lease: lease})
 	if err != nil {
 		t.Fatal(err)
 	}

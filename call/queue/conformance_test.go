@@ -16,6 +16,11 @@ type store struct {
 	open func(t *testing.T) queue.Backend
 }
 
+// always is a store that all tests share.
+func always(open func(t *testing.T) queue.Backend) func(t *testing.T) store {
+	return func(*testing.T) store { return store{open} }
+}
+
 // conformance is what every backend must pass. A subtest's queue is called as the subtest.
 var conformance = map[string]func(t *testing.T, s store){
 	"FirstComeFirstServed":  testOrder,
@@ -35,11 +40,11 @@ var conformance = map[string]func(t *testing.T, s store){
 	"ManyAtOnce":            testMany,
 }
 
-func runConformance(t *testing.T, s store) {
+func runConformance(t *testing.T, open func(t *testing.T) store) {
 	for name, test := range conformance {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			test(t, s)
+			test(t, open(t))
 		})
 	}
 }

@@ -3,7 +3,6 @@ package queue_test
 import (
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/genesis-esl/genesis/call/queue"
 )
@@ -65,28 +64,37 @@ func warm(t *testing.T, b queue.Backend) {
 	release(t, acquire(t, newQueues(t, queue.Config{Backend: b}), t.Name()+"/warm"))
 }
 
-// testMany has more callers waiting than one exchange holds.
+// testMany has more callers waiting than one exchange holds, and more and more slots for them.
 func testMany(t *testing.T, s store) {
 	const callers = 300
 	q := newQueues(t, queue.Config{Backend: s.open(t)})
 	slot := acquire(t, q, t.Name())
-	tickets := make([]*queue.Ticket, callers)
+	tickets := make(chan *queue.Ticket, callers)
 	var wg sync.WaitGroup
-	for i := range tickets {
-		wg.Go(func() { tickets[i] = join(t, q, t.Name()) })
+	for range callers {
+		wg.Go(func() {
+			ticket, err := q.Join(testContext(t), t.Name())
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			tickets <- ticket
+		})
 	}
 	wg.Wait()
+	close(tickets)
 	release(t, slot)
-	deadline := time.After(patience)
-	for i := range tickets {
+	for ticket := range tickets {
 		wg.Go(func() {
-			select {
-			case <-tickets[i].Done():
-				release(t, claim(t, tickets[i]))
-			case <-deadline:
-				t.Error("not served")
+			slot, err := ticket.Wait(testContext(t))
+			if err == nil {
+				err = slot.Release(testContext(t))
+			}
+			if err != nil {
+				t.Error(err)
 			}
 		})
 	}
+	release(t, acquire(t, q, t.Name(), queue.Limit(50)))
 	wg.Wait()
 }

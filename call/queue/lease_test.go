@@ -55,7 +55,7 @@ func testCrash(t *testing.T, addr string) {
 		t.Errorf("behind a waiter at %+v", pos)
 	}
 	release(t, claim(t, ticket))
-	if took := time.Since(start); took < queue.MinLease-time.Second || took > 3*queue.MinLease {
+	if took := time.Since(start); took < testLease-time.Second || took > 3*testLease {
 		t.Errorf("the place of the crashed owner was free after %s", took)
 	}
 }
@@ -158,7 +158,7 @@ func testRenewal(t *testing.T, addr string) {
 		t.Error("the slot of a living owner was given away")
 	case <-slot.Done():
 		t.Errorf("the slot was lost: %v", slot.Err())
-	case <-time.After(queue.MinLease * 3 / 2):
+	case <-time.After(testLease * 3 / 2):
 	}
 	release(t, slot)
 	release(t, claim(t, ticket))

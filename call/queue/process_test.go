@@ -40,7 +40,7 @@ func playRole(role string) int {
 func playCaller(addr, name string, many bool) error {
 	client := redis.NewClient(redisOptions(addr))
 	defer client.Close()
-	backend, err := queue.NewRedis(client, queue.RedisConfig{Lease: queue.MinLease})
+	backend, err := queue.NewRedis(client, queue.RedisConfig{Lease: testLease})
 	if err != nil {
 		return err
 	}
@@ -156,7 +156,7 @@ func TestProcessesInOrder(t *testing.T) {
 	callers[2].kill()
 	for _, i := range []int{1, 3, 4} {
 		callers[i].expect(t, "held")
-		if i == 1 && time.Since(start) > 3*queue.MinLease {
+		if i == 1 && time.Since(start) > 3*testLease {
 			t.Errorf("a killed owner's slot was free after %s", time.Since(start))
 		}
 		for _, other := range callers {

@@ -208,8 +208,8 @@ func (s *share) renewed(e *entry, start time.Time) {
 	e.expiry = time.AfterFunc(left, func() { _ = s.held(e) })
 }
 
-// close ends all waits; with force the slots too.
-func (s *share) close(force bool) {
+// close ends all waits; with force the slots too, and it tells whether there were any.
+func (s *share) close(force bool) (took bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.closing = s.closing || force
@@ -218,6 +218,8 @@ func (s *share) close(force bool) {
 			continue
 		}
 		e.end(ErrClosed)
+		took = true
 	}
 	s.nudge()
+	return took
 }

@@ -1,6 +1,7 @@
 package ring_test
 
 import (
+	"context"
 	"testing"
 	"time"
 
@@ -28,10 +29,42 @@ func (w *world) hangUp(answers ...*ring.Answer) {
 	}
 }
 
+// told is a Balancer that tells of the counts that have ended: they end a moment after the hangup.
+type told struct {
+	ring.Balancer
+	ended chan struct{}
+}
+
+func newTold() *told { return &told{Balancer: ring.NewMemory(), ended: make(chan struct{}, 100)} }
+
+func (b *told) Take(ctx context.Context, rule ring.Rule, ids []string) (ring.Taken, error) {
+	taken, err := b.Balancer.Take(ctx, rule, ids)
+	end := taken.End
+	taken.End = func() {
+		end()
+		b.ended <- struct{}{}
+	}
+	return taken, err
+}
+
+// hangUp hangs up one after the other, and waits until each is not counted any more.
+func (b *told) hangUp(w *world, answers ...*ring.Answer) {
+	w.t.Helper()
+	for _, answer := range answers {
+		w.hangUp(answer)
+		select {
+		case <-b.ended:
+		case <-w.ctx.Done():
+			w.t.Fatal("a call is counted after its hangup")
+		}
+	}
+}
+
 // TestBalancing counts a call from the ring to the hangup, not only while it rings.
 func TestBalancing(t *testing.T) {
 	w := newWorld(t)
-	r := newRinger(t, ring.Config{Balancer: ring.NewMemory()})
+	balancer := newTold()
+	r := newRinger(t, ring.Config{Balancer: balancer})
 	list := users("a", "b", "c")
 	var talking []*ring.Answer
 	for i := range 6 {
@@ -41,7 +74,7 @@ func TestBalancing(t *testing.T) {
 		}
 		talking = append(talking, answer)
 	}
-	w.hangUp(talking[1])
+	balancer.hangUp(w, talking[1])
 	for _, want := range []int{1, 0} {
 		answer := w.first(r, list, ring.Balancing)
 		if answer.Index != want {
@@ -49,7 +82,8 @@ func TestBalancing(t *testing.T) {
 		}
 		talking = append(talking, answer)
 	}
-	w.hangUp(talking...)
+	talking = append(talking[:1], talking[2:]...)
+	balancer.hangUp(w, talking...)
 	if answer := w.first(r, users("c", "busy"), ring.Balancing); answer.Destination.ID != "c" {
 		t.Errorf("all have hung up: %s", answer.Destination.ID)
 	}
@@ -57,19 +91,20 @@ func TestBalancing(t *testing.T) {
 
 func TestLongestIdle(t *testing.T) {
 	w := newWorld(t)
-	r := newRinger(t, ring.Config{})
+	balancer := newTold()
+	r := newRinger(t, ring.Config{Balancer: balancer})
 	list := users("a", "b", "c")
 	a, b, c := w.first(r, list, ring.LongestIdle), w.first(r, list, ring.LongestIdle), w.first(r, list, ring.LongestIdle)
 	if a.Index != 0 || b.Index != 1 || c.Index != 2 {
 		t.Errorf("picked %d, %d, %d", a.Index, b.Index, c.Index)
 	}
-	w.hangUp(c, a, b)
+	balancer.hangUp(w, c, a, b)
 	for _, want := range []string{"c", "a", "b"} {
 		answer := w.first(r, list, ring.LongestIdle)
 		if answer.Destination.ID != want {
 			t.Errorf("picked %s, want %s", answer.Destination.ID, want)
 		}
-		w.hangUp(answer)
+		balancer.hangUp(w, answer)
 	}
 }
 

@@ -83,7 +83,9 @@ func TestNobodyAnswers(t *testing.T) {
 		ring.Parallel, ring.Sequential, ring.Balancing, ring.RoundRobin, ring.Random, ring.LongestIdle, ring.Weighted,
 	} {
 		r := newRinger(t, ring.Config{})
-		_, err := r.Ring(w.ctx, w.calls, users("busy", "reject", "noanswer"), mode, ring.RingTime(100*time.Millisecond))
+		list := users("busy", "reject", "noanswer")
+		list[2].Timeout = 100 * time.Millisecond
+		_, err := r.Ring(w.ctx, w.calls, list, mode)
 		var nobody *ring.NoAnswerError
 		if !errors.As(err, &nobody) || len(nobody.Attempts) != 3 || nobody.TimedOut {
 			t.Fatalf("%s: %v", mode, err)
