@@ -58,11 +58,27 @@ func readPulse(ev *esl.Event, at time.Time) *pulse {
 // while FreeSWITCH is not known to work: an old number would be a lie.
 type heartbeats struct {
 	health *health
-	last   atomic.Pointer[pulse]
+	last   atomic.Pointer[beat]
+}
+
+// beat is a HEARTBEAT and when it was heard. It is read when somebody asks, not as
+// it comes: that happens on the goroutine that reads the socket.
+type beat struct {
+	event *esl.Event
+	at    time.Time
+}
+
+// pulse returns what the last HEARTBEAT says, or nil when there was none.
+func (h *heartbeats) pulse() *pulse {
+	last := h.last.Load()
+	if last == nil {
+		return nil
+	}
+	return readPulse(last.event, last.at)
 }
 
 func (h *heartbeats) heard(ev *esl.Event) {
-	h.last.Store(readPulse(ev, h.health.now()))
+	h.last.Store(&beat{ev, h.health.now()})
 	h.health.heartbeat()
 }
 
@@ -122,7 +138,7 @@ func (h *heartbeats) observe(o metric.Observer, g *gauges) {
 	}
 	fresh := h.health.fresh()
 	o.ObserveInt64(g.up, number(fresh))
-	p := h.last.Load()
+	p := h.pulse()
 	if !fresh || p == nil {
 		return
 	}

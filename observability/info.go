@@ -132,7 +132,7 @@ func (o *Observability) info() info {
 			i.Connection.State, i.Connection.Reason = "down", o.lifecycle.reason()
 		}
 	}
-	if p := o.heartbeats.last.Load(); p != nil {
+	if p := o.heartbeats.pulse(); p != nil {
 		i.FreeSWITCH = &freeswitch{Version: p.version, CoreUUID: p.core, Hostname: p.host, LastHeartbeat: p.at}
 	}
 	for _, check := range *o.checks.list.Load() {

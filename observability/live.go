@@ -285,7 +285,7 @@ func (l *live) kinds(seconds float64) (list [][2]string, rate float64) {
 }
 
 func (l *live) addFreeSWITCH(add addRow) {
-	p := l.o.heartbeats.last.Load()
+	p := l.o.heartbeats.pulse()
 	if l.o.health.mode == Outbound || p == nil {
 		return
 	}
