@@ -87,3 +87,36 @@ func TestDevOutboundKeepsCalls(t *testing.T) {
 		t.Errorf("%d of 10 calls were finished:\n%s", n, app.stdout)
 	}
 }
+
+// Every example starts with the command that its first lines name, gets ready, and stops when told to.
+func TestExamplesRun(t *testing.T) {
+	mains, err := filepath.Glob("../../examples/*/main.go")
+	if err != nil || len(mains) == 0 {
+		t.Fatalf("no examples: %v", err)
+	}
+	for _, file := range mains {
+		dir := filepath.Dir(file)
+		t.Run(filepath.Base(dir), func(t *testing.T) {
+			text, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			mode := "consumer"
+			if command := "--simulate ./examples/" + filepath.Base(dir) + "\n"; strings.Contains(string(text), "genesis outbound "+command) {
+				mode = "outbound"
+			} else if !strings.Contains(string(text), "genesis consumer "+command) {
+				t.Fatal("it does not say which command runs it")
+			}
+			args := []string{mode, "--simulate"}
+			if mode == "outbound" {
+				args = append(args, "--port", "0")
+			}
+			app := startGenesis(t, append(args, dir)...)
+			await(t, app.url()+"/ready", http.StatusOK, 10*time.Second)
+			app.stop()
+			if log := app.stderr.String(); strings.Contains(log, "panic") {
+				t.Errorf("it panicked:\n%s", log)
+			}
+		})
+	}
+}

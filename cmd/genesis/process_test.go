@@ -20,7 +20,7 @@ import (
 )
 
 // patience bounds every wait in these tests.
-const patience = 60 * time.Second
+const patience = 2 * time.Minute
 
 // stream keeps what a process writes, for others to wait on.
 type stream struct {
