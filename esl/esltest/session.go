@@ -54,17 +54,25 @@ func (ch *channel) readCodec() {
 // that Server.Call placed.
 func (ch *channel) runInbound() {
 	ch.mu.Lock()
-	ch.state = csInit
+	ch.advance(csInit)
 	ch.setRunning(csInit)
 	ch.logState(csInit, "")
 	ch.logChange(csInit, csRouting)
-	ch.state = csRouting
+	ch.advance(csRouting)
 	ch.fire(evChannelCreate, srcCreate, nil)
 	ch.logAsleep(csInit)
 	ch.setRunning(csRouting)
 	ch.mu.Unlock()
 	ch.runDialplan()
 	ch.finish()
+}
+
+// advance orders a state, which a channel that has been hung up already does not
+// leave CS_HANGUP for. The caller holds mu.
+func (ch *channel) advance(state int) {
+	if ch.state < csHangup {
+		ch.state = state
+	}
 }
 
 // runDialplan looks the destination up and runs its applications, again after
