@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -195,10 +196,23 @@ func (t *tracker) up(client *esl.Client) {
 	t.wg.Go(func() {
 		ctx, cancel := context.WithTimeout(t.ctx, resyncTimeout)
 		defer cancel()
-		if err := t.compare(ctx, client, r); err != nil && t.ctx.Err() == nil {
+		err := t.compare(ctx, client, r)
+		// The command socket can be lost by itself; asking again does no harm. After
+		// the loss of the events a comparison of their new connection takes over.
+		for errors.Is(err, esl.ErrDisconnected) && t.current(r) {
+			err = t.compare(ctx, client, r)
+		}
+		if err != nil && t.ctx.Err() == nil {
 			t.app.logger().WarnContext(ctx, "calls that changed unseen are unknown", "error", err)
 		}
 	})
+}
+
+// current reports whether r is still to be completed.
+func (t *tracker) current(r *round) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.round == r && t.ctx.Err() == nil
 }
 
 // compare asks for the list of channels and sends the mark after it.

@@ -77,6 +77,9 @@ func dial(ctx context.Context, addr string, cfg DialConfig) (*Conn, error) {
 	}
 	nc, err := open(ctx, "tcp", addr)
 	if err != nil {
+		if cause := context.Cause(ctx); cause != nil && !errors.Is(err, cause) {
+			err = fmt.Errorf("%w: %w", cause, err) // the dialler does not tell the cause
+		}
 		return nil, fmt.Errorf("esl: dial %s: %w", addr, err)
 	}
 	c := NewConn(nc, cfg.ConnConfig)
