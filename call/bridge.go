@@ -99,7 +99,7 @@ func (c *Channel) killLegs(ctx context.Context, legs namedLegs) {
 	}
 	uuids := legs.uuids
 	if legs.mark != "" {
-		_, _ = c.t.API(ctx, legs.hupall()) // there may be none yet
+		_, _ = c.t.API(ctx, legs.hupall(OriginatorCancel)) // there may be none yet
 	}
 	if peer := c.Peer(); peer != "" && !slices.Contains(uuids, peer) {
 		uuids = append(slices.Clip(uuids), peer)

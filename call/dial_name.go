@@ -18,8 +18,8 @@ type namedLegs struct {
 const markVariable = "genesis_originate"
 
 // hupall is the api command that ends the marked legs.
-func (n namedLegs) hupall() string {
-	return "hupall " + string(OriginatorCancel) + " " + markVariable + " " + n.mark
+func (n namedLegs) hupall(cause Cause) string {
+	return "hupall " + string(cause) + " " + markVariable + " " + n.mark
 }
 
 // WithUUID returns the dial string with a Unique-ID for its leg (origination_uuid).

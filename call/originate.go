@@ -121,8 +121,9 @@ func (o Originate) destination() (string, error) {
 }
 
 // Originate makes a call and waits until it is answered. It runs in the background
-// of FreeSWITCH and blocks nothing. The call is hung up if ctx ends meanwhile. A call
-// that is not answered is a *HangupError with the cause.
+// of FreeSWITCH and blocks nothing. The call is hung up if ctx ends meanwhile, with
+// OriginatorCancel, or with context.Cause(ctx) if that is a Cause: LoseRace tells a
+// telephone that somebody else has answered. A call that is not answered is a *HangupError with the cause.
 func (k *Controller) Originate(ctx context.Context, o Originate) (c *Channel, err error) {
 	ctx, done := k.cfg.Instruments.begin(ctx, opCreate, attr("originate.to", o.To.String()))
 	defer func() { done(err) }()
@@ -194,7 +195,7 @@ func (k *Controller) launch(ctx context.Context, arg string, legs namedLegs) (uu
 			uuid, err := originated(r.output, r.err)
 			if cancelled { // what has come of it is not wanted
 				if err == nil {
-					k.kill([]string{uuid})
+					k.kill(ctx, []string{uuid})
 				}
 				return "", context.Cause(ctx)
 			}
@@ -204,9 +205,9 @@ func (k *Controller) launch(ctx context.Context, arg string, legs namedLegs) (uu
 			tick := time.NewTicker(killAgain)
 			defer tick.Stop()
 			again, giveUp = tick.C, time.After(cancelTimeout)
-			k.cancel(legs)
+			k.cancel(ctx, legs)
 		case <-again:
-			k.cancel(legs)
+			k.cancel(ctx, legs)
 		case <-giveUp:
 			cancel(context.Cause(ctx))
 			return "", context.Cause(ctx)
@@ -242,23 +243,31 @@ func originated(output string, err error) (uuid string, _ error) {
 	return strings.Clone(uuid), nil
 }
 
-// cancel ends what an originate has begun.
-func (k *Controller) cancel(legs namedLegs) {
+// cancel ends what an originate has begun, because over has ended.
+func (k *Controller) cancel(over context.Context, legs namedLegs) {
 	if legs.mark == "" {
-		k.kill(legs.uuids)
+		k.kill(over, legs.uuids)
 		return
 	}
 	ctx, cancel := context.WithTimeout(k.ctx, killTimeout)
 	defer cancel()
-	_, _ = k.t.API(ctx, legs.hupall()) // there may be none yet
+	_, _ = k.t.API(ctx, legs.hupall(cancelCause(over))) // there may be none yet
 }
 
-func (k *Controller) kill(uuids []string) {
+func (k *Controller) kill(over context.Context, uuids []string) {
 	ctx, cancel := context.WithTimeout(k.ctx, killTimeout)
 	defer cancel()
 	for _, uuid := range uuids {
-		_, _ = k.t.API(ctx, "uuid_kill "+uuid+" "+string(OriginatorCancel)) // it may be gone, or not yet be
+		_, _ = k.t.API(ctx, "uuid_kill "+uuid+" "+string(cancelCause(over))) // it may be gone, or not yet be
 	}
+}
+
+// cancelCause is what the called party is told: the context's cause, if that is one.
+func cancelCause(over context.Context) Cause {
+	if cause, ok := context.Cause(over).(Cause); ok && checkToken("hangup cause", string(cause)) == nil {
+		return cause
+	}
+	return OriginatorCancel
 }
 
 // settle waits until the channel's own events say what the command's answer said:
@@ -281,7 +290,7 @@ func (k *Controller) settle(ctx context.Context, c *Channel, early bool) error {
 			return c.Err()
 		case <-ctx.Done():
 			c.forget(w)
-			k.kill([]string{c.uuid})
+			k.kill(ctx, []string{c.uuid})
 			return context.Cause(ctx)
 		}
 	}
