@@ -130,7 +130,8 @@ func (b *block) named(off int, name string) bool {
 	case jsonObject:
 		return b.jsonNamed(off, name)
 	case xmlElements:
-		if b.buf[after] != '>' {
+		empty := b.buf[after] == '/' && after+1 < int(b.size) && b.buf[after+1] == '>'
+		if b.buf[after] != '>' && !empty {
 			return false
 		}
 	default:

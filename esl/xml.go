@@ -2,8 +2,9 @@ package esl
 
 import (
 	"bytes"
-	"html"
+	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // xml indexes the lines between <headers> and </headers>; offsets point behind
@@ -64,8 +65,8 @@ func xmlElement(line string) (name string, from, to int) {
 			break
 		}
 		name := strings.TrimSuffix(line[end+2:], ">")
-		if open := "<" + name + ">"; strings.HasPrefix(line, open) && len(open) <= end {
-			return name, len(open), end
+		if value := len(name) + len("<>"); value <= end && line[value-1] == '>' && line[1:value-1] == name {
+			return name, value, end
 		}
 	}
 	// Not closed as it was opened: up to the first bracket is the best guess.
@@ -115,5 +116,60 @@ func (b *block) xmlBody() string {
 	if cut, ok := strings.CutSuffix(text, "\n  "); ok {
 		text = cut + "\n"
 	}
-	return html.UnescapeString(text)
+	return unescapeXML(text)
+}
+
+// unescapeXML undoes XML's entities and character references, and nothing else:
+// what HTML knows besides would change a text that happens to hold it.
+func unescapeXML(s string) string {
+	if strings.IndexByte(s, '&') < 0 {
+		return s
+	}
+	var out strings.Builder
+	out.Grow(len(s))
+	for {
+		text, rest, found := strings.Cut(s, "&")
+		out.WriteString(text)
+		if !found {
+			return out.String()
+		}
+		name, _, closed := strings.Cut(rest[:min(len(rest), maxEntity)], ";")
+		if char, ok := xmlEntity(name); closed && ok {
+			out.WriteRune(char)
+			s = rest[len(name)+1:]
+			continue
+		}
+		out.WriteByte('&')
+		s = rest
+	}
+}
+
+// maxEntity is more than any reference is long, so that a text full of ampersands
+// is read once.
+const maxEntity = 12
+
+// xmlEntity returns the character that &name; stands for.
+func xmlEntity(name string) (rune, bool) {
+	switch name {
+	case "lt":
+		return '<', true
+	case "gt":
+		return '>', true
+	case "amp":
+		return '&', true
+	case "quot":
+		return '"', true
+	case "apos":
+		return '\'', true
+	}
+	digits, ok := strings.CutPrefix(name, "#")
+	if !ok {
+		return 0, false
+	}
+	base := 10
+	if hex, ok := strings.CutPrefix(strings.ToLower(digits), "x"); ok {
+		digits, base = hex, 16
+	}
+	n, err := strconv.ParseUint(digits, base, 32)
+	return rune(n), err == nil && utf8.ValidRune(rune(n))
 }
