@@ -31,7 +31,7 @@ func init() {
 		"hangup":                 quiet(func(ch *channel, arg string) { ch.hangup(arg, "") }),
 		"respond":                quiet(func(ch *channel, _ string) { ch.hangup("NORMAL_CLEARING", "") }),
 		"set":                    quiet(appSet),
-		"export":                 quiet(appSet),
+		"export":                 quiet(appExport),
 		"multiset":               quiet(appMultiset),
 		"unset":                  quiet(func(ch *channel, arg string) { ch.setVariable(strings.TrimSpace(arg), "") }),
 		"multiunset":             quiet(appMultiunset),
@@ -85,6 +85,35 @@ func appSet(ch *channel, arg string) {
 	if name = strings.TrimSpace(name); name != "" {
 		ch.setVariable(name, value)
 	}
+}
+
+// appExport sets a variable that the legs of a bridge get too. "nolocal:" in
+// front of the name, which then stays part of it here, keeps it from the channel
+// itself.
+func appExport(ch *channel, arg string) {
+	appSet(ch, arg)
+	name, _, _ := strings.Cut(arg, "=")
+	ch.mu.Lock()
+	defer ch.mu.Unlock()
+	exported, _ := ch.get("export_vars")
+	if exported != "" {
+		exported += ","
+	}
+	ch.set("export_vars", exported+strings.TrimSpace(name))
+}
+
+// exports are the variables that the channel's bridges pass on.
+func (ch *channel) exports() []esl.Header {
+	ch.mu.Lock()
+	defer ch.mu.Unlock()
+	names, _ := ch.get("export_vars")
+	var vars []esl.Header
+	for name := range strings.SplitSeq(names, ",") {
+		if value, ok := ch.get(name); ok {
+			vars = append(vars, esl.Header{Name: strings.TrimPrefix(name, "nolocal:"), Value: value})
+		}
+	}
+	return vars
 }
 
 // appMultiset sets several variables: a=1 b=2, or ^^:a=1:b=2.

@@ -12,6 +12,7 @@ import (
 func appBridge(ch *channel, arg string) {
 	d := parseDial(arg)
 	d.from = ch
+	d.vars = append(ch.exports(), d.vars...)
 	b, cause := ch.core.dial(ch.core.ctx, d)
 	if b == nil {
 		ch.bridgeFailed(cause)
