@@ -4,6 +4,7 @@ GO          ?= go
 PKGS        ?= ./...
 RUN_FLAGS   ?=
 FUZZTIME    ?= 20s
+SOAK_TIME   ?= 30m
 BENCHTIME   ?= 1s
 BENCH_FLAGS ?=
 STATICCHECK ?= $(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2
@@ -11,7 +12,7 @@ VERSION     ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo 
 LDFLAGS     := -s -w -X main.version=$(VERSION)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint layers build bench benchcode fuzz clean
+.PHONY: help run test lint layers build bench benchcode fuzz soak clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,6 +49,9 @@ fuzz: ## every fuzzer for FUZZTIME (20s) each
 			$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$pkg; \
 		done; \
 	done
+
+soak: ## everything at once with faults for SOAK_TIME (30m), and a report; see docs/reliability.md
+	$(GO) run ./internal/soak -duration $(SOAK_TIME)
 
 clean: ## remove what make built
 	rm -rf bin

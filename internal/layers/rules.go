@@ -36,6 +36,7 @@ var rules = []rule{
 	{pkg: ".", ours: []string{"esl/...", "call/...", "consumer", "outbound", "observability/...", "program/..."}},
 	{pkg: "internal/...", ours: []string{"internal/..."}},
 	{pkg: "internal/printer", ours: []string{"esl", "consumer"}},
+	{pkg: "internal/soak", ours: []string{"*"}},
 	{pkg: "cmd/...", ours: []string{"*"}},
 	{pkg: "deploy/...", ours: []string{"*"}},
 	{pkg: "examples/...", ours: []string{".", "esl/...", "call/...", "consumer", "outbound", "observability/...", "program/..."}},
