@@ -89,7 +89,7 @@ func (c *core) ringTogether(ctx context.Context, d *dialing, targets []dialLeg) 
 	defer close(quit)
 	for _, leg := range legs {
 		c.wg.Go(func() {
-			leg.awaitAnswer(quit)
+			leg.awaitProgress(quit)
 			results <- leg
 		})
 	}
@@ -134,11 +134,28 @@ func hangupAll(legs []*channel, cause string) {
 
 // awaitAnswer waits until the leg has been answered, has hung up, or quit.
 func (ch *channel) awaitAnswer(quit <-chan struct{}) {
+	ch.await(quit, func() bool { return ch.answered })
+}
+
+// awaitProgress waits until originate takes the leg for successful: answered, or
+// with early media unless ignore_early_media is set, or with
+// return_ring_ready ringing.
+func (ch *channel) awaitProgress(quit <-chan struct{}) {
+	ch.await(quit, func() bool {
+		media, _ := ch.get("originate_early_media")
+		ringing, _ := ch.get("return_ring_ready")
+		return ch.answered || ch.early && media == "true" || ch.ringReady && ringing == "true"
+	})
+}
+
+// await waits until reached, called with mu held, is true, the leg has hung up,
+// or quit.
+func (ch *channel) await(quit <-chan struct{}, reached func() bool) {
 	for {
 		ch.mu.Lock()
-		answered, changed := ch.answered, ch.changed
+		done, changed := reached(), ch.changed
 		ch.mu.Unlock()
-		if answered {
+		if done {
 			return
 		}
 		select {
@@ -167,7 +184,12 @@ func (ch *channel) won() {
 		ch.core.log(&logSuccess, "", "Originate Resulted in Success: ["+ch.name+"] Peer UUID: "+ch.uuid, false)
 	}
 	ch.logf(&logFlip, "%s Flipping CID from %q <%s> to %q <%s>", ch.name, p.cidName, p.cidNumber, p.calleeName, p.calleeNumber)
-	ch.set("endpoint_disposition", "ANSWER")
+	switch {
+	case ch.answered:
+		ch.set("endpoint_disposition", "ANSWER")
+	case ch.early:
+		ch.set("endpoint_disposition", "EARLY MEDIA")
+	}
 	ch.set("pre_transfer_caller_id_name", p.cidName)
 	ch.set("pre_transfer_caller_id_number", p.cidNumber)
 	ch.set("channel_cid_flipped", "yes")

@@ -127,21 +127,26 @@ func TestOriginate(t *testing.T) {
 	srv := start(t, esltest.Config{Endpoints: []esltest.Endpoint{
 		{Match: `^user/1003$`, Ring: 5 * time.Millisecond, Answer: 5 * time.Millisecond},
 		{Match: `^user/1004$`, Cause: "CALL_REJECTED", Answer: 5 * time.Millisecond},
+	}, Extensions: []esltest.Extension{
+		{Match: `^50$`, Actions: []esltest.Action{{App: "pre_answer"}, {App: "park"}}},
 	}})
 	conn := connect(t, srv)
 	for dial, want := range map[string]string{
-		"loopback/9196/default":                               "+OK ",
-		"user/1003":                                           "+OK ",
-		"user/1004":                                           "-ERR CALL_REJECTED",
-		"error/USER_BUSY":                                     "-ERR USER_BUSY",
-		"loopback/3001/default":                               "-ERR USER_BUSY",
-		"{originate_timeout=1}user/noanswer":                  "-ERR NO_ANSWER",
-		"error/USER_BUSY|user/1003":                           "+OK ",
-		"user/1004,user/1003":                                 "+OK ",
-		"{origination_uuid=one}user/1003":                     "+OK one",
-		"{^^:origination_uuid=two:v=a,b}user/1003":            "+OK two",
-		"[origination_uuid=three]user/1003":                   "+OK three",
-		"{originate_timeout=1}[leg=1]user/noanswer,user/1004": "-ERR NO_ANSWER",
+		"loopback/9196/default":                    "+OK ",
+		"user/1003":                                "+OK ",
+		"user/1004":                                "-ERR CALL_REJECTED",
+		"error/USER_BUSY":                          "-ERR USER_BUSY",
+		"loopback/3001/default":                    "-ERR USER_BUSY",
+		"{originate_timeout=1}user/noanswer":       "-ERR NO_ANSWER",
+		"error/USER_BUSY|user/1003":                "+OK ",
+		"user/1004,user/1003":                      "+OK ",
+		"{origination_uuid=one}user/1003":          "+OK one",
+		"{^^:origination_uuid=two:v=a,b}user/1003": "+OK two",
+		"[origination_uuid=three]user/1003":        "+OK three",
+		"{return_ring_ready=true}user/noanswer":    "+OK ",
+		"loopback/50/default":                      "+OK ",
+		"{ignore_early_media=true,originate_timeout=1}loopback/50/default": "-ERR NO_ANSWER",
+		"{originate_timeout=1}[leg=1]user/noanswer,user/1004":              "-ERR NO_ANSWER",
 	} {
 		if got := api(t, conn, "originate "+dial+" &park()"); !strings.HasPrefix(got, want) {
 			t.Errorf("originate %s: %q, want %q", dial, got, want)

@@ -88,6 +88,9 @@ func (ch *channel) ring() {
 	ch.profile.progress = micros(time.Now())
 	ch.fire(evChannelProgress, srcProgress, nil)
 	ch.setCallState(ccsRinging)
+	if peer := ch.peer; peer != nil && ch.profile.direction == inboundCall {
+		peer.ring()
+	}
 }
 
 // preAnswer opens early media (183).
@@ -107,6 +110,9 @@ func (ch *channel) markEarly() {
 	ch.fire(evChannelProgressMedia, srcMedia, nil)
 	ch.setCallState(ccsEarly)
 	ch.set("endpoint_disposition", "EARLY MEDIA")
+	if peer := ch.peer; peer != nil && ch.profile.direction == inboundCall {
+		peer.preAnswer()
+	}
 }
 
 // press queues digits for the application that runs on the channel.
