@@ -22,7 +22,7 @@ func healthcheckCommand() *cli.Command {
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "observability-host", EnvVars: []string{genesis.EnvObservabilityHost}, Value: "127.0.0.1", Usage: "`ADDRESS` of the app"},
 			&cli.StringFlag{Name: "observability-port", EnvVars: []string{genesis.EnvObservabilityPort}, Value: "8000", Usage: "`PORT` of the app"},
-			&cli.BoolFlag{Name: "ready", Usage: "ask /ready in place of /health"},
+			&cli.BoolFlag{Name: "ready", DisableDefaultText: true, Usage: "ask /ready in place of /health"},
 			&cli.DurationFlag{Name: "timeout", Value: 2 * time.Second, Usage: "wait for `TIME`"},
 		},
 		Action: healthcheck,

@@ -40,7 +40,9 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 		Name:  "genesis",
 		Usage: "apps for FreeSWITCH's event socket",
 		Description: "Runs an app that handles FreeSWITCH's events (consumer) or its calls (outbound), and keeps the\n" +
-			"connection, health, metrics and logs for it. With --simulate it needs no FreeSWITCH.",
+			"connection, health, metrics and logs for it. With --simulate it needs no FreeSWITCH.\n" +
+			"`genesis COMMAND --help` tells the rest; flags may stand anywhere.\n" +
+			"Exit codes: 0 stopped on request, 1 failure, 2 usage, 78 configuration (a restart mends nothing).",
 		UsageText: "genesis consumer [dev|run] [PATH]   handle FreeSWITCH's events\n" +
 			"genesis outbound [dev|run] [PATH]   handle the calls that FreeSWITCH connects to us\n" +
 			"genesis simulate                    be FreeSWITCH, for development and tests",
@@ -69,7 +71,7 @@ func globalFlags() []cli.Flag {
 			Name: "loglevel", Value: "info", Usage: "log from `LEVEL` on: trace, debug, info, warn, error",
 			EnvVars: []string{genesis.EnvLogLevel, genesis.EnvESLLogLevel},
 		},
-		&cli.BoolFlag{Name: "json", Usage: "log, print and report as JSON lines"},
+		&cli.BoolFlag{Name: "json", DisableDefaultText: true, Usage: "log, print and report as JSON lines"},
 	}
 }
 

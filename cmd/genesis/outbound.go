@@ -20,7 +20,8 @@ func outboundCommand() *cli.Command {
 			"PATH is a Go package directory or .go file (built and run), an executable built on this library (run), or\n" +
 			"any other executable: it is started for each call, reads the call's events from stdin and writes what to do\n" +
 			"to stdout, as JSON lines. Without PATH the applications of --execute run.\n" +
-			"With dev the app is built anew and restarted whenever a file changes; calls in progress are finished first.",
+			"With dev the app is built anew and restarted whenever a file changes; calls in progress are finished first.\n" +
+			"--loglevel LEVEL and --json work here too (see genesis --help).",
 		HideHelpCommand: true, OnUsageError: badUsage,
 		Flags: append([]cli.Flag{
 			&cli.StringFlag{Name: "host", EnvVars: []string{genesis.EnvAppHost}, Value: "127.0.0.1", Usage: "await FreeSWITCH on `ADDRESS`"},
@@ -28,7 +29,7 @@ func outboundCommand() *cli.Command {
 			&cli.StringSliceFlag{Name: "allow", EnvVars: []string{genesis.EnvAllow}, DefaultText: "all", Usage: "let FreeSWITCH connect from `CIDR` only (repeatable)"},
 			&cli.StringFlag{Name: "max-sessions", EnvVars: []string{genesis.EnvMaxSessions}, DefaultText: "20000", Usage: "handle `N` calls at a time at most"},
 			&cli.StringSliceFlag{Name: "execute", Usage: "run the dialplan application `APP[:ARGS]` (repeatable; default answer, then echo)"},
-			&cli.BoolFlag{Name: "resume", Usage: "go on in the dialplan when the program or the last application has ended, do not hang up"},
+			&cli.BoolFlag{Name: "resume", DisableDefaultText: true, Usage: "go on in the dialplan when the program or the last application has ended, do not hang up"},
 		}, serviceFlags()...),
 		Action: runOutbound,
 	}

@@ -74,7 +74,7 @@ func (s settings) logger() *slog.Logger {
 // serviceFlags are those of every command that runs an app.
 func serviceFlags() []cli.Flag {
 	return []cli.Flag{
-		&cli.BoolFlag{Name: "simulate", Usage: "start a simulated FreeSWITCH with calls, and use that"},
+		&cli.BoolFlag{Name: "simulate", DisableDefaultText: true, Usage: "start a simulated FreeSWITCH with calls, and use that"},
 		&cli.StringFlag{
 			Name: "observability-host", EnvVars: []string{genesis.EnvObservabilityHost}, DefaultText: "all addresses",
 			Usage: "serve /health, /ready and /metrics on `ADDRESS`",

@@ -27,10 +27,10 @@ func simulateCommand() *cli.Command {
 			&cli.StringFlag{Name: "port", Value: "8021", Usage: "and on `PORT`; 0 picks a free one and logs it"},
 			&cli.StringFlag{Name: "password", Value: "ClueCon", Usage: "ask for `PASSWORD`"},
 			&cli.DurationFlag{Name: "heartbeat", Value: 20 * time.Second, Usage: "send a HEARTBEAT every `TIME`"},
-			&cli.Float64Flag{Name: "calls-per-second", Usage: "start `N` calls per second"},
-			&cli.DurationFlag{Name: "duration", Usage: "for `TIME`, then report and end (default until stopped)"},
-			&cli.IntFlag{Name: "calls", Usage: "start `N` calls, then report and end"},
-			&cli.IntFlag{Name: "concurrent", Usage: "have `N` calls at a time at most"},
+			&cli.Float64Flag{Name: "calls-per-second", DefaultText: "10 with --calls, --duration or --outbound, else none", Usage: "start `N` calls per second"},
+			&cli.DurationFlag{Name: "duration", DefaultText: "until stopped", Usage: "for `TIME`, then report and end"},
+			&cli.IntFlag{Name: "calls", DefaultText: "no bound", Usage: "start `N` calls, then report and end"},
+			&cli.IntFlag{Name: "concurrent", DefaultText: "no bound", Usage: "have `N` calls at a time at most"},
 			&cli.DurationFlag{Name: "call-duration", Value: 3 * time.Second, Usage: "the caller hangs up after `TIME`"},
 			&cli.StringFlag{Name: "outbound", Usage: "connect the calls to the outbound server at `HOST:PORT`"},
 			&cli.StringFlag{Name: "to", Value: "9196", Usage: "dial `NUMBER`"},
@@ -120,7 +120,7 @@ func drive(c *cli.Context, sim *esltest.Server, scenario *esltest.Scenario) erro
 		}
 	}
 	rate, duration, calls := c.Float64("calls-per-second"), c.Duration("duration"), c.Int("calls")
-	if rate > 0 || calls > 0 || duration > 0 {
+	if rate > 0 || calls > 0 || duration > 0 || c.String("outbound") != "" {
 		if duration == 0 {
 			duration = simulatedAlways
 		}
