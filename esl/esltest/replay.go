@@ -44,19 +44,29 @@ type recorded struct {
 // whoever connects, with the faults given. The error is for a recording that is
 // no sequence of whole frames, and for faults that make no sense.
 func NewReplay(recording []byte, faults ...Fault) (*Replay, error) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, fmt.Errorf("esltest: %w", err)
+	}
+	r, err := ServeReplay(ln, recording, faults...)
+	if err != nil {
+		ln.Close()
+	}
+	return r, err
+}
+
+// ServeReplay is NewReplay on a listener of the caller's, which Close closes.
+func ServeReplay(ln net.Listener, recording []byte, faults ...Fault) (*Replay, error) {
 	frames, err := splitRecording(recording)
 	if err != nil {
 		return nil, err
 	}
-	r := &Replay{srv: &Server{}, frames: frames, conns: map[net.Conn]bool{}}
+	r := &Replay{srv: &Server{}, frames: frames, ln: ln, conns: map[net.Conn]bool{}}
 	for _, f := range faults {
 		if err := f.check(); err != nil {
 			return nil, err
 		}
 		r.srv.faults = append(r.srv.faults, newLiveFault(f))
-	}
-	if r.ln, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
-		return nil, fmt.Errorf("esltest: %w", err)
 	}
 	r.ctx, r.cancel = context.WithCancel(context.Background())
 	r.wg.Go(r.accept)
