@@ -5,6 +5,7 @@ PKGS        ?= ./...
 RUN_FLAGS   ?=
 FUZZTIME    ?= 20s
 SOAK_TIME   ?= 30m
+CHAOS_CUTS  ?= 20000
 BENCHTIME   ?= 1s
 BENCH_FLAGS ?=
 STATICCHECK ?= $(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2
@@ -12,7 +13,7 @@ VERSION     ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo 
 LDFLAGS     := -s -w -X main.version=$(VERSION)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint layers build bench benchcode fuzz soak clean
+.PHONY: help run test lint layers build bench benchcode fuzz chaos soak clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,6 +50,9 @@ fuzz: ## every fuzzer for FUZZTIME (20s) each
 			$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$pkg; \
 		done; \
 	done
+
+chaos: ## every fault in every phase and CHAOS_CUTS (20000) random cuts under load; CHAOS_SEED repeats a run
+	CHAOS_CUTS=$(CHAOS_CUTS) CHAOS_STEP=0 $(GO) test -race -count 1 -v -timeout 60m ./internal/chaos
 
 soak: ## everything at once with faults for SOAK_TIME (30m), and a report; see docs/reliability.md
 	$(GO) run ./internal/soak -duration $(SOAK_TIME)
