@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"time"
 
@@ -61,10 +62,12 @@ func (r *run) connect(ctx context.Context, app *consumer.App) error {
 	r.obs.ObserveBacklog(app.Backlog)
 	r.obs.AddInfo("subscribed", func() any { return app.Events() })
 	r.obs.AddInfo("limits", func() any {
-		return map[string]any{
+		limits := map[string]any{
 			"workers": app.Workers, "queue_events": app.QueueEvents, "queue_bytes": app.QueueBytes,
 			"shutdown_timeout_seconds": r.stopTimeout.Seconds(), "drain_delay_seconds": r.drainDelay.Seconds(),
 		}
+		maps.DeleteFunc(limits, func(_ string, value any) bool { return value == 0 || value == int64(0) }) // consumer's defaults
+		return limits
 	})
 
 	cfg := esl.ClientConfig{Addr: r.addr, User: r.user, Password: r.password, Hooks: r.obs.Hooks()}
