@@ -78,6 +78,8 @@ func (d *Decoder) makeRoom() {
 	switch {
 	case d.buf == nil:
 		d.buf = newBuffer(smallBuffer)
+	case held == 0 && d.to < len(d.buf) && pooled(len(d.buf)) && len(d.buf) > smallBuffer:
+		d.replace(newBuffer(smallBuffer)) // a burst is over
 	case held > len(d.buf)/2, d.to == len(d.buf) && len(d.buf) < largeBuffer:
 		d.replace(newBuffer(2 * len(d.buf)))
 	case len(d.buf) > hugeBuffer && held < largeBuffer:
@@ -103,13 +105,19 @@ func (d *Decoder) release() {
 	d.buf, d.from, d.to = nil, 0, 0
 }
 
-// buffers keeps what short connections have left, a pool for each of the first
-// sizes: a server of many short calls would spend much of its time on them.
+// buffers keeps what connections have left, a pool for each of the first sizes: a
+// server of many short calls would spend much of its time on them, and one of many
+// quiet calls much of its memory.
 var buffers [3]sync.Pool
 
+// poolOf returns which pool keeps buffers of a size.
+func poolOf(size int) int { return bits.Len(uint(size / smallBuffer / 2)) }
+
+func pooled(size int) bool { return size > 0 && poolOf(size) < len(buffers) }
+
 func newBuffer(size int) []byte {
-	if i := bits.Len(uint(size / smallBuffer / 2)); i < len(buffers) {
-		if buf, ok := buffers[i].Get().(*[]byte); ok {
+	if pooled(size) {
+		if buf, ok := buffers[poolOf(size)].Get().(*[]byte); ok {
 			return *buf
 		}
 	}
@@ -117,8 +125,8 @@ func newBuffer(size int) []byte {
 }
 
 func freeBuffer(buf []byte) {
-	if i := bits.Len(uint(len(buf) / smallBuffer / 2)); len(buf) > 0 && i < len(buffers) {
-		buffers[i].Put(&buf)
+	if pooled(len(buf)) {
+		buffers[poolOf(len(buf))].Put(&buf)
 	}
 }
 
