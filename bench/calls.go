@@ -131,8 +131,8 @@ func (c *callScript) call(addr string, answered func()) error {
 	in, out := make([]byte, 2048), make([]byte, 0, 16<<10)
 	for held := 0; !s.over; {
 		n, err := nc.Read(in[held:])
-		if err == io.EOF && s.ended {
-			return nil
+		if err != nil && s.ended {
+			return nil // closed, or reset when it left the last events unread
 		}
 		if err != nil {
 			return fmt.Errorf("the server ended a call early: %w", err)
