@@ -32,6 +32,7 @@ type listener struct {
 	frame     <-chan time.Time // on a synchronous socket, the next frame with a message
 	parked    chan struct{}    // closed when the call has parked for the socket
 	quiet     time.Time        // no events before
+	heldFrom  time.Time        // since when they are held back
 	connected bool             // the outbound server has said connect
 	divert    bool
 	linger    lingerState
@@ -266,12 +267,23 @@ func (l *listener) callGone() <-chan struct{} {
 	return l.ch.gone
 }
 
-// hold keeps events back for a moment after a reply; nil when it has passed.
+// hold keeps events back for a moment after a reply; nil when it has passed, or
+// when one command after the other has held them back for long enough.
 func (l *listener) hold() <-chan time.Time {
-	if wait := time.Until(l.quiet); wait > 0 {
-		return time.After(wait)
+	now := time.Now()
+	wait := l.quiet.Sub(now)
+	if wait <= 0 {
+		l.heldFrom = time.Time{}
+		return nil
 	}
-	return nil
+	if l.heldFrom.IsZero() {
+		l.heldFrom = now
+	}
+	if now.Sub(l.heldFrom) > 10*l.core.srv.cfg.EventDelay {
+		l.heldFrom = time.Time{}
+		return nil
+	}
+	return time.After(wait)
 }
 
 func (l *listener) serve(req request, ok bool) bool {

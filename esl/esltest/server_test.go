@@ -369,3 +369,33 @@ func TestAttendedTransfer(t *testing.T) {
 		})
 	}
 }
+
+// TestCommandsDoNotStarveEvents keeps a socket busy with commands while events
+// are due on it.
+func TestCommandsDoNotStarveEvents(t *testing.T) {
+	srv := start(t, esltest.Config{})
+	conn := connect(t, srv)
+	subscribe(t, conn, "event plain CUSTOM test::x")
+	ctx, cancel := context.WithCancel(testContext(t))
+	defer cancel()
+	got := make(chan error, 1)
+	go func() {
+		_, err := conn.ReadEvent(ctx)
+		got <- err
+	}()
+	if err := srv.Fire("test::x", nil, ""); err != nil {
+		t.Fatal(err)
+	}
+	for range 200_000 {
+		select {
+		case err := <-got:
+			if err != nil {
+				t.Error(err)
+			}
+			return
+		default:
+			api(t, conn, "eval x")
+		}
+	}
+	t.Error("no event between 200,000 commands")
+}
