@@ -1,7 +1,10 @@
 // Command soak runs a consumer, an outbound app with a queue, and a simulated FreeSWITCH with faults in one process for a
 // set time, and reports what became of events and calls and how memory and goroutines developed. `make soak` runs it.
 //
-// It exits with 1 when something is left behind, grows, or was handled twice.
+// All along it checks that no event is handled twice or before an earlier one of its call, that each call is known to have
+// ended once, that no slot is given twice or lost, and that /health agrees with the connection; in the end that /metrics
+// agree with what was counted and that nothing is left behind. It exits with 1 when one of these does not hold. SIGINT ends
+// it early, with the report.
 package main
 
 import (
@@ -12,6 +15,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"sync"
 	"syscall"
 	"time"
 
@@ -21,7 +25,7 @@ import (
 func main() {
 	duration := flag.Duration("duration", 30*time.Minute, "how long to run")
 	rate := flag.Float64("calls-per-second", 20, "calls per second, half of them to the outbound app")
-	every := flag.Duration("fault-every", 10*time.Second, "time between faults: connections cut, FreeSWITCH restarted, gone for a second")
+	every := flag.Duration("fault-every", 10*time.Second, "time between faults, which come in turn: connections cut, stalled, half-open, FreeSWITCH restarted, gone …")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -36,88 +40,46 @@ func main() {
 	}
 }
 
-// soak runs everything for a time. Logs are thrown away: a cut every few seconds fills them.
+// soak runs everything for a time, or until ctx ends. Logs are thrown away: a cut every few seconds fills them.
 func soak(ctx context.Context, duration time.Duration, rate float64, every time.Duration) (*report, error) {
-	r := &report{began: time.Now()}
+	r := newReport()
 	r.sample() // what there is before anything runs
 	sim := esltest.NewUnstartedServer(esltest.Config{Heartbeat: time.Second})
 	if err := sim.Start(); err != nil {
 		return nil, err
 	}
 	defer sim.Close()
-	quiet := slog.New(slog.NewTextHandler(io.Discard, nil))
-	apps, err := startApps(ctx, sim, quiet, r)
+	apps, err := startApps(ctx, sim, slog.New(slog.NewTextHandler(io.Discard, nil)), r)
 	if err != nil {
 		return nil, err
 	}
 	running, cancel := context.WithTimeout(ctx, duration)
 	defer cancel()
-	done := make(chan error, 2)
-	calls := esltest.Load{Rate: rate / 2, Duration: duration, Call: esltest.CallConfig{To: "9196", HangupAfter: 2 * time.Second}}
-	outbound := calls
-	outbound.Call = esltest.CallConfig{Outbound: apps.outbound, HangupAfter: time.Minute}
-	for _, load := range []esltest.Load{calls, outbound} {
-		go func() { done <- keepLoading(running, sim, load, r) }()
+	calls := esltest.Load{Rate: rate / 2, Duration: duration, Concurrent: 1000,
+		Call: esltest.CallConfig{To: "9196", HangupAfter: 2 * time.Second}}
+	toOutbound := calls
+	toOutbound.Call = esltest.CallConfig{Outbound: apps.outbound, HangupAfter: time.Minute}
+	var work sync.WaitGroup
+	for _, load := range []esltest.Load{calls, toOutbound} {
+		work.Go(func() { keepLoading(running, sim, load, r) })
 	}
-	disturb(running, sim, every, duration, r)
-	for range 2 {
-		if err := <-done; err != nil {
-			return nil, err
-		}
-	}
-	if err := apps.stop(); err != nil {
-		return nil, err
-	}
+	work.Go(func() { measure(running, max(duration/60, time.Second), r) })
+	work.Go(func() { r.health.watch(running) })
+	disturb(running, sim, every, r)
+	work.Wait()
+	r.ran = time.Since(r.began)
+	r.conclude()
+	r.wrong(apps.stop())
 	sim.Close()
 	r.settle()
 	return r, nil
 }
 
 // keepLoading makes calls until ctx ends. A load ends when FreeSWITCH is gone; then it is begun anew.
-func keepLoading(ctx context.Context, sim *esltest.Server, load esltest.Load, r *report) error {
-	pause := time.NewTicker(100 * time.Millisecond)
-	defer pause.Stop()
-	for {
+func keepLoading(ctx context.Context, sim *esltest.Server, load esltest.Load, r *report) {
+	for ctx.Err() == nil {
 		got, _ := sim.Load(ctx, load) // an error only says that FreeSWITCH was stopped
 		r.calls(got)
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-pause.C:
-		}
-	}
-}
-
-// disturb does something wrong at every interval, and samples memory, until ctx ends.
-func disturb(ctx context.Context, sim *esltest.Server, every, duration time.Duration, r *report) {
-	faults, samples := time.NewTicker(every), time.NewTicker(max(duration/60, 100*time.Millisecond))
-	defer faults.Stop()
-	defer samples.Stop()
-	for n := 0; ; {
-		select {
-		case <-ctx.Done():
-			return
-		case <-samples.C:
-			r.sample()
-		case <-faults.C:
-			n++
-			switch n % 4 {
-			case 0:
-				r.fault("restart", sim.Restart())
-			case 2:
-				err := sim.Stop()
-				select {
-				case <-time.After(time.Second):
-				case <-ctx.Done():
-				}
-				if err == nil {
-					err = sim.Resume()
-				}
-				r.fault("gone for a second", err)
-			default:
-				sim.CutConnections()
-				r.fault("cut", nil)
-			}
-		}
+		pause(ctx, 100*time.Millisecond)
 	}
 }

@@ -1,14 +1,16 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"maps"
+	"os"
 	"runtime"
 	"slices"
-	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/genesis-esl/genesis/call"
@@ -18,15 +20,20 @@ import (
 
 // report is what was seen.
 type report struct {
-	began time.Time
+	began    time.Time
+	ran      time.Duration
+	known    *calls
+	health   *health
+	counters []*counter
+	failed   atomic.Int64 // handlers that failed on purpose
 
 	mu               sync.Mutex
-	events, twice    uint64
-	core             string
-	seen             map[string]bool // sequences of the present core
+	events           uint64
 	ups, restarts    int
 	missed           uint64
-	started, failed  int
+	missedUnknown    int
+	started, refused int
+	unanswered       int
 	sessions, broken int
 	lost             int // sessions that ended because FreeSWITCH or its connection went away
 	faults           map[string]int
@@ -35,24 +42,21 @@ type report struct {
 	after            sample
 }
 
+func newReport() *report {
+	return &report{began: time.Now(), known: newCalls(), health: newHealth(), faults: map[string]int{}}
+}
+
 type sample struct {
 	at         time.Duration
 	goroutines int
+	files      int
 	heap       uint64
 }
 
-func (r *report) event(ev *esl.Event) {
+func (r *report) event() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.events++
-	if core := ev.Get("Core-UUID"); core != r.core || r.seen == nil || len(r.seen) > 1_000_000 {
-		r.core, r.seen = core, map[string]bool{}
-	}
-	key := strings.Clone(ev.Get("Event-Sequence"))
-	if r.seen[key] {
-		r.twice++
-	}
-	r.seen[key] = true
 }
 
 func (r *report) up(up esl.Up) {
@@ -60,6 +64,9 @@ func (r *report) up(up esl.Up) {
 	defer r.mu.Unlock()
 	r.ups++
 	r.missed += up.MissedAtMost
+	if up.MissedUnknown {
+		r.missedUnknown++
+	}
 	if up.Restarted {
 		r.restarts++
 	}
@@ -69,7 +76,8 @@ func (r *report) calls(got esltest.Report) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.started += got.Started
-	r.failed += got.Failed
+	r.unanswered += got.Failed
+	r.refused += got.Refused + got.Skipped
 }
 
 func (r *report) session(err error) {
@@ -83,6 +91,20 @@ func (r *report) session(err error) {
 		r.lost++
 	default:
 		r.broken++
+		r.keep(err)
+	}
+}
+
+// wrong notes an error that must not be; nil is none.
+func (r *report) wrong(err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.keep(err)
+}
+
+// keep keeps the first errors.
+func (r *report) keep(err error) {
+	if err != nil && len(r.errs) < 20 {
 		r.errs = append(r.errs, err)
 	}
 }
@@ -90,12 +112,36 @@ func (r *report) session(err error) {
 func (r *report) fault(name string, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.faults == nil {
-		r.faults = map[string]int{}
-	}
 	r.faults[name]++
 	if err != nil {
-		r.errs = append(r.errs, fmt.Errorf("%s: %w", name, err))
+		r.keep(fmt.Errorf("%s: %w", name, err))
+	}
+}
+
+// conclude waits for what is under way, when no more calls come, and compares the accounts.
+func (r *report) conclude() {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for r.known.open() > 0 && ctx.Err() == nil {
+		<-tick.C
+	}
+	for _, c := range r.counters {
+		r.wrong(c.all(ctx))
+	}
+	failed, err := r.health.metric("genesis_handler_errors_total")
+	r.wrong(err)
+	if int64(failed) != r.failed.Load() {
+		r.wrong(fmt.Errorf("genesis_handler_errors_total is %v, %d handlers failed", failed, r.failed.Load()))
+	}
+	reconnects, err := r.health.metric("genesis_reconnects_total")
+	r.wrong(err)
+	r.mu.Lock()
+	ups := r.ups
+	r.mu.Unlock()
+	if int(reconnects) != ups-1 {
+		r.wrong(fmt.Errorf("genesis_reconnects_total is %v, the app was told of %d", reconnects, ups-1))
 	}
 }
 
@@ -111,7 +157,16 @@ func (r *report) measure() sample {
 	runtime.GC()
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
-	return sample{at: time.Since(r.began), goroutines: runtime.NumGoroutine(), heap: m.HeapAlloc}
+	return sample{at: time.Since(r.began), goroutines: runtime.NumGoroutine(), files: openFiles(), heap: m.HeapAlloc}
+}
+
+// openFiles counts file descriptors, without the one that it takes; 0 where the system does not tell.
+func openFiles() int {
+	entries, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		return 0
+	}
+	return len(entries) - 1
 }
 
 // settle measures at the end, when all goroutines have had time to end.
@@ -119,7 +174,7 @@ func (r *report) settle() {
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	for range 100 {
-		if r.after = r.measure(); r.after.goroutines <= r.samples[0].goroutines {
+		if r.after = r.measure(); r.after.goroutines <= r.samples[0].goroutines && r.after.files <= r.samples[0].files+runtimeFiles {
 			return
 		}
 		<-tick.C
@@ -144,17 +199,24 @@ func (r *report) slope(of func(sample) float64) float64 {
 	return 0
 }
 
+// runtimeFiles are the descriptors that Go's own runtime opens once and keeps: epoll and its wake-up.
+const runtimeFiles = 4
+
 // complaints is what must not be.
 func (r *report) complaints() []string {
-	var all []string
-	if r.twice > 0 {
-		all = append(all, fmt.Sprintf("%d events were handled twice", r.twice))
+	all := slices.Concat(r.known.complaints(), r.health.complaints())
+	for _, c := range r.counters {
+		all = append(all, c.complaints()...)
 	}
 	if r.events == 0 || r.sessions == 0 {
 		all = append(all, "no events, or no sessions")
 	}
-	if r.after.goroutines > r.samples[0].goroutines {
-		all = append(all, fmt.Sprintf("%d goroutines are left, there were %d", r.after.goroutines, r.samples[0].goroutines))
+	first := r.samples[0]
+	if r.after.goroutines > first.goroutines {
+		all = append(all, fmt.Sprintf("%d goroutines are left, there were %d", r.after.goroutines, first.goroutines))
+	}
+	if r.after.files > first.files+runtimeFiles {
+		all = append(all, fmt.Sprintf("%d file descriptors are left, there were %d", r.after.files, first.files))
 	}
 	for _, err := range r.errs {
 		all = append(all, err.Error())
@@ -163,25 +225,33 @@ func (r *report) complaints() []string {
 }
 
 func (r *report) print(w io.Writer) {
-	mid := r.samples[len(r.samples)/2]
-	last := r.samples[len(r.samples)-1]
+	middle, last := r.samples[len(r.samples)/2], r.samples[len(r.samples)-1]
+	three := func(of func(sample) string) string { return of(middle) + ", " + of(last) + ", " + of(r.after) }
 	rows := [][2]any{
-		{"time", time.Since(r.began).Round(time.Second)},
+		{"time", r.ran.Round(time.Second)},
 		{"events handled", r.events},
-		{"handled twice", r.twice},
-		{"connections made", r.ups},
-		{"FreeSWITCH restarts noticed", r.restarts},
+		{"handled twice; out of order within a call", fmt.Sprint(r.known.wrong["events handled twice"], "; ", r.known.wrong["events out of order"])},
+		{"reconnects", r.ups - 1},
+		{"of these to a FreeSWITCH that had restarted", r.restarts},
 		{"events missed while disconnected, at most", r.missed},
-		{"calls started", r.started},
-		{"calls never answered", r.failed},
-		{"sessions served to the end", r.sessions},
-		{"sessions cut by a fault", r.lost},
-		{"sessions failed otherwise", r.broken},
-		{"goroutines at half time, at the end, when stopped", fmt.Sprint(mid.goroutines, ", ", last.goroutines, ", ", r.after.goroutines)},
-		{"goroutines, growth per hour", fmt.Sprintf("%.1f", r.slope(func(s sample) float64 { return float64(s.goroutines) }))},
-		{"heap MB at half time, at the end, when stopped", fmt.Sprintf("%.1f, %.1f, %.1f", mb(mid.heap), mb(last.heap), mb(r.after.heap))},
-		{"heap MB, growth per hour", fmt.Sprintf("%.1f", r.slope(func(s sample) float64 { return mb(s.heap) }))},
+		{"calls started; refused while FreeSWITCH was gone", fmt.Sprint(r.started, "; ", r.refused)},
+		{"calls known to the consumer; known to have ended", fmt.Sprint(r.known.begun, "; ", r.known.ended)},
+		{"of these begun, ended by comparison alone", fmt.Sprint(r.known.byComparison["new"], ", ", r.known.byComparison["ended"])},
+		{"sessions served to the end; cut by a fault; failed", fmt.Sprint(r.sessions, "; ", r.lost, "; ", r.broken)},
+		{"handlers made to fail, all counted in /metrics", r.failed.Load()},
+		{"/health asked; rightly 503; wrong; without an answer", fmt.Sprint(r.health.asked, "; ", r.health.down, "; ", r.health.wrong, "; ", r.health.mute)},
 	}
+	for _, c := range r.counters {
+		rows = append(rows, [2]any{"queue in " + c.name + ": slots given; most at once, of " + fmt.Sprint(slots) + "; lost",
+			fmt.Sprint(c.given, "; ", c.most, "; ", c.lost)})
+	}
+	rows = append(rows,
+		[2]any{"heap in MiB after a collection, at half time, at the end, when stopped", three(func(s sample) string { return fmt.Sprintf("%.1f", mb(s.heap)) })},
+		[2]any{"goroutines, likewise", three(func(s sample) string { return fmt.Sprint(s.goroutines) })},
+		[2]any{"file descriptors, likewise", three(func(s sample) string { return fmt.Sprint(s.files) })},
+		[2]any{"growth per hour in the second half: heap in MiB", fmt.Sprintf("%.1f", r.slope(func(s sample) float64 { return mb(s.heap) }))},
+		[2]any{"growth per hour: goroutines", fmt.Sprintf("%.1f", r.slope(func(s sample) float64 { return float64(s.goroutines) }))},
+		[2]any{"growth per hour: file descriptors", fmt.Sprintf("%.1f", r.slope(func(s sample) float64 { return float64(s.files) }))})
 	for _, name := range slices.Sorted(maps.Keys(r.faults)) {
 		rows = append(rows, [2]any{"fault: " + name, r.faults[name]})
 	}
@@ -189,8 +259,12 @@ func (r *report) print(w io.Writer) {
 	for _, row := range rows {
 		fmt.Fprintf(w, "| %v | %v |\n", row[0], row[1])
 	}
-	for _, complaint := range r.complaints() {
+	complaints := r.complaints()
+	for _, complaint := range complaints {
 		fmt.Fprintln(w, "\nWRONG:", complaint)
+	}
+	if len(complaints) == 0 {
+		fmt.Fprintln(w, "\nEverything held.")
 	}
 }
 

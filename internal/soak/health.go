@@ -1,0 +1,128 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+// settled is how long a connection has to have been up, or down, for /health to be held to it.
+const settled = 2 * time.Second
+
+// health compares what /health says with what the app was told of its connection.
+type health struct {
+	client http.Client
+
+	mu          sync.Mutex
+	addr        string
+	up          bool
+	since       time.Time
+	asked       int
+	down        int
+	wrong, mute int
+}
+
+func newHealth() *health {
+	return &health{client: http.Client{Timeout: 2 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}, since: time.Now()}
+}
+
+// changed notes that the connection is up, or down.
+func (h *health) changed(up bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.up, h.since = up, time.Now()
+}
+
+func (h *health) serving(addr string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.addr = addr
+}
+
+func (h *health) state() (addr string, up bool, since time.Time) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.addr, h.up, h.since
+}
+
+// watch asks until ctx ends.
+func (h *health) watch(ctx context.Context) {
+	tick := time.NewTicker(500 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			h.ask()
+		}
+	}
+}
+
+func (h *health) ask() {
+	addr, up, since := h.state()
+	if addr == "" {
+		return
+	}
+	code := 0
+	resp, err := h.client.Get("http://" + addr + "/health")
+	if err == nil {
+		code = resp.StatusCode
+		_ = resp.Body.Close()
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.asked++
+	switch {
+	case err != nil:
+		h.mute++
+	case time.Since(since) < settled || h.since != since:
+	case up != (code == http.StatusOK):
+		h.wrong++
+	case !up:
+		h.down++
+	}
+}
+
+// metric adds up the series of a metric at /metrics.
+func (h *health) metric(name string) (float64, error) {
+	addr, _, _ := h.state()
+	resp, err := h.client.Get("http://" + addr + "/metrics")
+	if err != nil {
+		return 0, err
+	}
+	defer resp.Body.Close()
+	sum := 0.0
+	lines := bufio.NewScanner(io.LimitReader(resp.Body, 16<<20))
+	for lines.Scan() {
+		rest, ok := strings.CutPrefix(lines.Text(), name)
+		if !ok || !strings.HasPrefix(rest, "{") && !strings.HasPrefix(rest, " ") {
+			continue
+		}
+		value, err := strconv.ParseFloat(rest[strings.LastIndexByte(rest, ' ')+1:], 64)
+		if err != nil {
+			return 0, fmt.Errorf("%s: %w", name, err)
+		}
+		sum += value
+	}
+	return sum, lines.Err()
+}
+
+func (h *health) complaints() []string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	var all []string
+	if h.wrong > 0 {
+		all = append(all, fmt.Sprintf("/health disagreed with the connection %d times of %d", h.wrong, h.asked))
+	}
+	if h.mute > 0 {
+		all = append(all, fmt.Sprintf("/health did not answer %d times of %d", h.mute, h.asked))
+	}
+	return all
+}
