@@ -262,3 +262,27 @@ func TestModes(t *testing.T) {
 		})
 	}
 }
+
+// TestAttendedTransfer consults somebody who hangs up first: the call goes on.
+func TestAttendedTransfer(t *testing.T) {
+	overBoth(t, func(t *testing.T, ctx context.Context, s *subject) {
+		if err := s.ch.Answer(ctx); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.ch.AttendedTransfer(ctx, call.To(call.User("short", ""))); err != nil {
+			t.Errorf("a consultation that ends: %v", err)
+		}
+		if b, err := s.ch.AttendedTransfer(ctx, call.To(call.User("busy", ""))); b.Answered || s.ch.Err() != nil {
+			t.Errorf("to somebody busy: %+v, %v; call %v", b, err, s.ch.Err())
+		}
+		stopped, cancel := context.WithCancel(ctx)
+		defer cancel()
+		s.during("att_xfer", cancel)
+		if _, err := s.ch.AttendedTransfer(stopped, call.To(call.User("never", ""))); !errors.Is(err, context.Canceled) {
+			t.Errorf("stopped: %v", err)
+		}
+		if err := s.ch.Set(ctx, "after", "transfer"); err != nil {
+			t.Errorf("channel unusable: %v", err)
+		}
+	})
+}
