@@ -3,7 +3,9 @@ package esl_test
 import (
 	"bytes"
 	"io"
+	"net"
 	"strconv"
+	"sync"
 	"testing"
 
 	"github.com/genesis-esl/genesis/esl"
@@ -17,12 +19,14 @@ func BenchmarkDecode(b *testing.B) {
 			data := recording(b, name)
 			b.SetBytes(int64(len(data)))
 			b.ReportAllocs()
+			d := esl.NewDecoder(&endless{data: data}, esl.Limits{})
+			frames := len(frameList(b, name))
 			events := 0
 			for b.Loop() {
-				for d := esl.NewDecoder(bytes.NewReader(data), esl.Limits{}); ; {
+				for range frames {
 					f, err := d.Next()
-					if err == io.EOF {
-						break
+					if err != nil {
+						b.Fatal(err)
 					}
 					if e, _ := f.Event(); e != nil {
 						events++
@@ -35,8 +39,98 @@ func BenchmarkDecode(b *testing.B) {
 	}
 }
 
+// endless reads the same bytes over and over.
+type endless struct {
+	data []byte
+	at   int
+}
+
+func (e *endless) Read(b []byte) (int, error) {
+	n := copy(b, e.data[e.at:])
+	e.at = (e.at + n) % len(e.data)
+	return n, nil
+}
+
 func readFive(e *esl.Event) int {
 	n, _ := strconv.Atoi(e.Get("Event-Date-Timestamp"))
 	return n + len(e.Name()) + len(e.UUID()) + len(e.Get("Caller-Destination-Number")) +
 		len(e.Get("Event-Date-GMT")) + len(e.Get("Answer-State"))
+}
+
+// BenchmarkEvent copies an event and reads five headers, without cutting frames.
+func BenchmarkEvent(b *testing.B) {
+	var bodies [][]byte
+	for d := esl.NewDecoder(bytes.NewReader(recording(b, "c_event_plain_all")), esl.Limits{}); ; {
+		f, err := d.Next()
+		if err == io.EOF {
+			break
+		}
+		if f.Type == esl.FrameEventPlain {
+			bodies = append(bodies, bytes.Clone(f.Body()))
+		}
+	}
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		e, err := esl.ParseEvent(esl.Plain, bodies[i%len(bodies)])
+		if err != nil {
+			b.Fatal(err)
+		}
+		readFive(e)
+	}
+}
+
+// BenchmarkSend is a command and its reply, from one goroutine and from 64.
+func BenchmarkSend(b *testing.B) {
+	for _, callers := range []int{1, 64} {
+		b.Run(strconv.Itoa(callers), func(b *testing.B) {
+			conn := esl.NewConn(answering(b), esl.ConnConfig{})
+			defer conn.Close()
+			b.ReportAllocs()
+			var wg sync.WaitGroup
+			for i := range callers {
+				wg.Go(func() {
+					for n := i; n < b.N; n += callers {
+						if _, err := conn.Send(b.Context(), esl.Line("api uptime")); err != nil {
+							b.Error(err)
+							return
+						}
+					}
+				})
+			}
+			wg.Wait()
+		})
+	}
+}
+
+// answering returns a connection whose other end answers every message alike.
+func answering(b *testing.B) net.Conn {
+	b.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		b.Fatal(err)
+	}
+	go func() {
+		defer l.Close()
+		nc, err := l.Accept()
+		if err != nil {
+			return
+		}
+		defer nc.Close()
+		answer := esl.AppendAPIResponse(nil, "599389\n")
+		for in := make([]byte, 64<<10); ; {
+			n, err := nc.Read(in) // messages are short and come whole
+			if err != nil {
+				return
+			}
+			messages := bytes.Count(in[:n], []byte("\n\n"))
+			if _, err := nc.Write(bytes.Repeat(answer, messages)); err != nil {
+				return
+			}
+		}
+	}()
+	nc, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		b.Fatal(err)
+	}
+	return nc
 }
