@@ -126,8 +126,9 @@ func (c *Conn) flushBatch() error {
 	n := len(c.batch)
 	clear(c.batch)
 	c.batch = c.batch[:0]
-	if c.stalled.Swap(false) {
-		c.lastRead.Store(time.Now().UnixNano())
+	if c.stalled.Load() {
+		c.lastRead.Store(time.Now().UnixNano()) // first, lest the pause be taken for silence
+		c.stalled.Store(false)
 		if c.hooks.Stalled != nil {
 			c.hooks.Stalled(false)
 		}
