@@ -33,6 +33,8 @@ const (
 	EnvAllow = "GENESIS_ALLOW"
 	// EnvMaxSessions bounds the calls at a time: 20,000.
 	EnvMaxSessions = "GENESIS_MAX_SESSIONS"
+	// EnvMaxRate bounds the new calls per second: no bound.
+	EnvMaxRate = "GENESIS_MAX_RATE"
 	// EnvLogLevel is trace, debug, info, warn or error: info. EnvESLLogLevel is its other name, asked second.
 	EnvLogLevel    = "GENESIS_LOG_LEVEL"
 	EnvESLLogLevel = "ESL_LOG_LEVEL"
@@ -42,6 +44,9 @@ const (
 	// because probes come from outside, and 8000.
 	EnvObservabilityHost = "GENESIS_OBSERVABILITY_HOST"
 	EnvObservabilityPort = "GENESIS_OBSERVABILITY_PORT"
+	// EnvObservabilityTokenFile is a file with a token in its first line, which everything there but the probes then asks
+	// for. Default none.
+	EnvObservabilityTokenFile = "GENESIS_OBSERVABILITY_TOKEN_FILE"
 	// EnvShutdownTimeout is how long handlers may take to finish: 10s.
 	EnvShutdownTimeout = "GENESIS_SHUTDOWN_TIMEOUT"
 	// EnvDrainDelay is how long to go on serving after /ready has turned 503: 0s.
@@ -128,20 +133,25 @@ func (e *environment) password() string {
 		e.wrong(EnvPasswordFile, file, "%s is set too: one of the two is allowed", EnvPassword)
 		return ""
 	}
+	return e.secret(EnvPasswordFile, file, "password")
+}
+
+// secret reads the first line of a file.
+func (e *environment) secret(name, file, what string) string {
 	text, err := os.ReadFile(file)
 	if err != nil {
 		var path *os.PathError
 		if errors.As(err, &path) {
 			err = path.Err
 		}
-		e.wrong(EnvPasswordFile, file, "cannot read the password: %w", err)
+		e.wrong(name, file, "cannot read the %s: %w", what, err)
 		return ""
 	}
-	password, _, _ = strings.Cut(string(text), "\n")
-	if password = strings.TrimSuffix(password, "\r"); password == "" {
-		e.wrong(EnvPasswordFile, file, "its first line is empty: it has to hold the password")
+	secret, _, _ := strings.Cut(string(text), "\n")
+	if secret = strings.TrimSuffix(secret, "\r"); secret == "" {
+		e.wrong(name, file, "its first line is empty: it has to hold the %s", what)
 	}
-	return password
+	return secret
 }
 
 // inherited returns the listener whose file descriptor a variable names, or nil.
@@ -204,6 +214,9 @@ func (c *config) resolve(mode observability.Mode) error {
 		c.observeListener = e.inherited(EnvObservabilityFD)
 		c.observe = net.JoinHostPort(e.get(EnvObservabilityHost, ""), e.port(EnvObservabilityPort, "8000", 0))
 	}
+	if file := e.get(EnvObservabilityTokenFile, ""); c.token == "" && file != "" && !c.noObserve {
+		c.token = e.secret(EnvObservabilityTokenFile, file, "token")
+	}
 	if mode == observability.Consumer {
 		c.resolveConsumer(e)
 	} else {
@@ -236,5 +249,8 @@ func (c *config) resolveOutbound(e *environment) {
 	}
 	if c.maxSessions == 0 {
 		c.maxSessions = e.count(EnvMaxSessions)
+	}
+	if c.maxRate == 0 {
+		c.maxRate = e.count(EnvMaxRate)
 	}
 }

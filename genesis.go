@@ -57,6 +57,7 @@ func RunContext(ctx context.Context, app any, opts ...Option) error {
 	}
 	obs, err := observability.New(observability.Config{
 		Mode: mode, ServiceName: c.name, Version: c.version, Logger: c.logger, DrainDelay: c.drainDelay,
+		Token: c.token,
 	})
 	if err != nil {
 		return err

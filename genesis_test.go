@@ -193,6 +193,8 @@ func TestExitCodes(t *testing.T) {
 		{"bad probe port", consumer.New(), map[string]string{"GENESIS_OBSERVABILITY_PORT": "-1"}, 78, "GENESIS_OBSERVABILITY_PORT"},
 		{"no password file", consumer.New(), map[string]string{"ESL_PASSWORD_FILE": "/none/such"}, 78, "no such file"},
 		{"empty password file", consumer.New(), map[string]string{"ESL_PASSWORD_FILE": empty}, 78, "first line is empty"},
+		{"empty token file", call, map[string]string{"GENESIS_OBSERVABILITY_TOKEN_FILE": empty}, 78, "has to hold the token"},
+		{"bad rate", call, map[string]string{"GENESIS_MAX_RATE": "-1"}, 78, "GENESIS_MAX_RATE"},
 		{"two passwords", consumer.New(), map[string]string{"ESL_PASSWORD_FILE": empty, "ESL_PASSWORD": "x"}, 78, "one of the two"},
 		{"bad level", consumer.New(), map[string]string{"ESL_LOG_LEVEL": "loud"}, 78, "loud"},
 		{"bad network", call, map[string]string{"GENESIS_ALLOW": "10.0.0.0/99"}, 78, "not a network"},

@@ -27,9 +27,11 @@ type config struct {
 	listener        net.Listener
 	allow           []netip.Prefix
 	maxSessions     int
+	maxRate         int
 	observe         string
 	observeListener net.Listener
 	noObserve       bool
+	token           string
 	logger          *slog.Logger
 	stopTimeout     time.Duration
 	drainDelay      time.Duration
@@ -75,6 +77,11 @@ func MaxSessions(n int) Option {
 	return func(c *config) { c.maxSessions = n }
 }
 
+// MaxRate bounds the new calls per second; more are turned away and counted. Zero leaves it to the environment.
+func MaxRate(n int) Option {
+	return func(c *config) { c.maxRate = n }
+}
+
 // Observability is where /health, /ready and /metrics are served, host:port. Port 0 takes a free one: see OnStart.
 func Observability(addr string) Option {
 	return func(c *config) { c.observe = addr }
@@ -83,6 +90,12 @@ func Observability(addr string) Option {
 // ObservabilityListener is an open listener to serve them on, in place of Observability. It is closed in the end.
 func ObservabilityListener(l net.Listener) Option {
 	return func(c *config) { c.observeListener = l }
+}
+
+// ObservabilityToken is what everything there but the probes asks for: see observability.Config. An empty one leaves it
+// to the environment.
+func ObservabilityToken(token string) Option {
+	return func(c *config) { c.token = token }
 }
 
 // NoObservability opens no port for /health, /ready and /metrics. Telemetry that is exported by OTLP goes on.

@@ -131,7 +131,7 @@ func serveOutbound(h outbound.Handler) serveFunc {
 					return failure(s, h.HandleSession(ctx, s))
 				})
 			}),
-			Allow: r.allow, MaxSessions: r.maxSessions,
+			Allow: r.allow, MaxSessions: r.maxSessions, MaxRate: r.maxRate,
 			Hooks: r.obs.Hooks(), Instruments: instruments, Logger: r.log,
 			SessionHooks: &outbound.Hooks{
 				Rejected: func(_ net.Addr, reason outbound.Reason) { r.obs.Rejected(string(reason)) },
@@ -144,7 +144,7 @@ func serveOutbound(h outbound.Handler) serveFunc {
 		r.obs.AddInfo("sessions", func() any { return srv.Sessions() })
 		r.obs.AddInfo("limits", func() any {
 			return map[string]any{
-				"max_sessions": srv.MaxSessions, "allow": fmt.Sprint(srv.Allow),
+				"max_sessions": srv.MaxSessions, "max_rate": srv.MaxRate, "allow": fmt.Sprint(srv.Allow),
 				"shutdown_timeout_seconds": r.stopTimeout.Seconds(), "drain_delay_seconds": r.drainDelay.Seconds(),
 			}
 		})

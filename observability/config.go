@@ -41,6 +41,10 @@ type Config struct {
 	// DrainDelay is how long Drain waits between telling load balancers that the app
 	// goes away and returning. Zero does not wait.
 	DrainDelay time.Duration
+	// Token, when not empty, is what every request but those to the probes must bring:
+	// as "Authorization: Bearer TOKEN", or as the password of a browser's Basic, with any
+	// user. Without it the probes answer in their short form, all else is 401.
+	Token string
 	// Now is the clock. Nil means time.Now. It must be safe for concurrent use.
 	Now func() time.Time
 	// TraceEventHeaders puts the headers of an event into its span process_event, as

@@ -72,7 +72,7 @@ func newConnections(meter metric.Meter, h *health, timeouts metric.Int64Counter)
 func (c *connections) expect() {
 	kind, expected := inbound, []string{"lost", "refused", "timeout", "authentication_failed", "access_denied"}
 	if c.health.mode == Outbound {
-		kind, expected = outbound, []string{"too_many", "not_allowed", "slow_consumer", "protocol_error", "timeout"}
+		kind, expected = outbound, []string{"too_many", "too_fast", "not_allowed", "slow_consumer", "protocol_error", "timeout"}
 	}
 	for _, err := range expected {
 		c.errors.Add(context.Background(), 0, errorLabels(kind, err))
@@ -128,10 +128,10 @@ func isEvents(info esl.ConnInfo) bool {
 }
 
 // Rejected counts a connection from FreeSWITCH that was closed without being greeted
-// and says why: not_allowed or too_many. Others are known from the hooks.
+// and says why: not_allowed, too_many or too_fast. Others are known from the hooks.
 func (o *Observability) Rejected(reason string) {
 	switch reason {
-	case "not_allowed", "too_many":
+	case "not_allowed", "too_many", "too_fast":
 		o.connections.failed(context.Background(), outbound, reason)
 	}
 }

@@ -44,11 +44,11 @@ func (o *Observability) newServer() *http.Server {
 
 func (o *Observability) routes() {
 	health := o.probe(false, o.Healthy, bodyOK, bodyUnhealthy)
-	for _, path := range []string{"/health", "/healthz", "/livez"} {
+	for _, path := range healthPaths {
 		o.Handle("GET "+path, health)
 	}
 	ready := o.probe(true, o.Ready, bodyReady, bodyNotReady)
-	for _, path := range []string{"/ready", "/readyz"} {
+	for _, path := range readyPaths {
 		o.Handle("GET "+path, ready)
 	}
 	o.HandleFunc("GET /info", o.serveInfo)
@@ -91,8 +91,9 @@ func (o *Observability) HandleFunc(pattern string, h func(http.ResponseWriter, *
 }
 
 // Handler returns what the HTTP server serves, for apps with a server of their own.
-// Methods other than GET and HEAD get 405 with Allow, unknown paths 404.
-func (o *Observability) Handler() http.Handler { return o.requests.around(o.mux, &o.paths) }
+// Methods other than GET and HEAD get 405 with Allow, unknown paths 404. With a
+// Config.Token, everything but the probes gets 401 without it.
+func (o *Observability) Handler() http.Handler { return o.requests.around(o.guard(o.mux), &o.paths) }
 
 // Serve answers HTTP requests on l until Shutdown, then returns nil. Any other end
 // is an error. It closes l.

@@ -29,6 +29,8 @@ const (
 	NotAllowed Reason = "not_allowed"
 	// TooMany: there are Server.MaxSessions sessions already.
 	TooMany Reason = "too_many"
+	// TooFast: more than Server.MaxRate connections came in a second.
+	TooFast Reason = "too_fast"
 	// Handshake: FreeSWITCH did not answer connect, or not in time.
 	Handshake Reason = "handshake"
 )

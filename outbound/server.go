@@ -46,6 +46,9 @@ type Server struct {
 	// MaxSessions bounds the sessions at any time; more are closed at once and
 	// counted. Default 20,000; negative means no bound.
 	MaxSessions int
+	// MaxRate bounds the new connections per second, after a burst of as many; more are
+	// closed at once and counted. Zero means no bound.
+	MaxRate int
 	// HandshakeTimeout bounds the time until FreeSWITCH has told the call's data and
 	// taken the subscription. Default 10 s; FreeSWITCH itself waits 25 s.
 	HandshakeTimeout time.Duration
@@ -82,6 +85,7 @@ type Server struct {
 	Logger *slog.Logger
 
 	active atomic.Int64
+	rate   rate
 	once   sync.Once
 	events esl.Line // the event command
 
@@ -167,6 +171,11 @@ func (srv *Server) admit(nc net.Conn) {
 	if !srv.allowed(nc.RemoteAddr()) {
 		_ = nc.Close()
 		srv.SessionHooks.rejected(nc.RemoteAddr(), NotAllowed)
+		return
+	}
+	if !srv.rate.take(srv.MaxRate, time.Now()) {
+		_ = nc.Close()
+		srv.SessionHooks.rejected(nc.RemoteAddr(), TooFast)
 		return
 	}
 	limit := srv.MaxSessions

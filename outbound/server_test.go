@@ -160,6 +160,17 @@ func TestRejects(t *testing.T) {
 			t.Errorf("rejected: %s", r)
 		}
 	})
+	t.Run("too fast", func(t *testing.T) {
+		reasons := make(chan outbound.Reason, 20)
+		hooks := &outbound.Hooks{Rejected: func(_ net.Addr, r outbound.Reason) { reasons <- r }}
+		w := newWorld(t, &outbound.Server{Handler: handler, SessionHooks: hooks, MaxRate: 1}, esltest.Config{})
+		for range 10 {
+			w.place(asyncFull)
+		}
+		if r := result(t, w, reasons); r != outbound.TooFast {
+			t.Errorf("rejected: %s", r)
+		}
+	})
 	t.Run("silence", func(t *testing.T) {
 		srv := &outbound.Server{Handler: handler, SessionHooks: hooks, HandshakeTimeout: 50 * time.Millisecond}
 		w := newWorld(t, srv, esltest.Config{})

@@ -84,6 +84,10 @@ func serviceFlags() []cli.Flag {
 			Usage: "and on `PORT`; 0 picks a free one and logs it",
 		},
 		&cli.StringFlag{
+			Name: "observability-token-file", EnvVars: []string{genesis.EnvObservabilityTokenFile},
+			Usage: "ask for the token in the first line of `FILE`, except for the probes",
+		},
+		&cli.StringFlag{
 			Name: "shutdown-timeout", EnvVars: []string{genesis.EnvShutdownTimeout}, Value: "10s",
 			Usage: "let handlers and calls finish for `TIME` when told to stop",
 		},
