@@ -336,7 +336,7 @@ func (c *Client) learnInterval(role string, heartbeat *Event) {
 		return
 	}
 	seconds, err := strconv.Atoi(interval)
-	if err != nil || seconds <= 0 {
+	if err != nil || seconds <= 0 || seconds > 24*60*60 { // sendevent can say anything
 		return
 	}
 	limit := heartbeatsUntilDead * time.Duration(seconds) * time.Second

@@ -18,19 +18,20 @@ var faults = map[string]struct {
 	strike   func(*world)
 	survives bool // the connection does
 }{
-	"FIN":           {func(w *world) { w.proxy.Cut(faultproxy.FIN) }, false},
-	"RST":           {func(w *world) { w.proxy.Cut(faultproxy.RST) }, false},
-	"half-open":     {func(w *world) { w.proxy.Freeze(); w.downByItself(); w.proxy.Cut(faultproxy.FIN); w.proxy.Thaw() }, false},
-	"stall":         {func(w *world) { w.proxy.Freeze(); w.proxy.Thaw() }, true},
-	"split writes":  {func(w *world) { w.proxy.Split(1) }, true},
-	"merged writes": {func(w *world) { w.proxy.Merge(time.Millisecond) }, true},
-	"garbage":       {func(w *world) { w.proxy.Inject([]byte("\n\nContent-Length: what\n\n")); w.proxy.Cut(faultproxy.FIN) }, false},
-	"truncation":    {func(w *world) { w.proxy.Inject([]byte("Content-Length: 999\n\nabc")); w.proxy.Cut(faultproxy.FIN) }, false},
-	"server's cut":  {func(w *world) { w.srv.CutConnections() }, false},
-	"restart":       {func(w *world) { w.must(w.srv.Restart()) }, false},
-	"lost events":   {func(w *world) { w.must(w.srv.Inject(esltest.Fault{Kind: esltest.FaultLostEvents, Count: 1})) }, true},
-	"no heartbeats": {func(w *world) { w.must(w.srv.Inject(esltest.Fault{Kind: esltest.FaultNoHeartbeat, Count: 3})) }, true},
-	"refusals":      {func(w *world) { w.proxy.Refuse(true); w.proxy.Cut(faultproxy.RST); w.proxy.Refuse(false) }, false},
+	"FIN":                {func(w *world) { w.proxy.Cut(faultproxy.FIN) }, false},
+	"RST":                {func(w *world) { w.proxy.Cut(faultproxy.RST) }, false},
+	"half-open":          {func(w *world) { w.proxy.Freeze(); w.downByItself(); w.proxy.Cut(faultproxy.FIN); w.proxy.Thaw() }, false},
+	"stall":              {func(w *world) { w.proxy.Freeze(); w.proxy.Thaw() }, true},
+	"split writes":       {func(w *world) { w.proxy.Split(1) }, true},
+	"merged writes":      {func(w *world) { w.proxy.Merge(time.Millisecond) }, true},
+	"garbage":            {func(w *world) { w.proxy.Inject([]byte("\n\nContent-Length: what\n\n")); w.proxy.Cut(faultproxy.FIN) }, false},
+	"truncation":         {func(w *world) { w.proxy.Inject([]byte("Content-Length: 999\n\nabc")); w.proxy.Cut(faultproxy.FIN) }, false},
+	"server's cut":       {func(w *world) { w.srv.CutConnections() }, false},
+	"restart":            {func(w *world) { w.must(w.srv.Restart()) }, false},
+	"lost events":        {func(w *world) { w.must(w.srv.Inject(esltest.Fault{Kind: esltest.FaultLostEvents, Count: 1})) }, true},
+	"no heartbeats":      {func(w *world) { w.must(w.srv.Inject(esltest.Fault{Kind: esltest.FaultNoHeartbeat, Count: 3})) }, true},
+	"heartbeats at once": {func(w *world) { w.srv.Beat(); w.srv.Beat() }, true},
+	"refusals":           {func(w *world) { w.proxy.Refuse(true); w.proxy.Cut(faultproxy.RST); w.proxy.Refuse(false) }, false},
 }
 
 // phases put a client into a state in which the fault is to meet it. What they
