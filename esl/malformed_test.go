@@ -1,6 +1,7 @@
 package esl_test
 
 import (
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -71,5 +72,28 @@ func TestNoInputIsSlow(t *testing.T) {
 				t.Errorf("took %v", took)
 			}
 		})
+	}
+}
+
+// TestAnnouncedIsNotAllocated: memory follows what arrives, not what a peer says
+// will come, be it within the limits or beyond.
+func TestAnnouncedIsNotAllocated(t *testing.T) {
+	for _, head := range []string{
+		"Content-Length: 16777216\nContent-Type: text/event-plain\n\nA: b\n",
+		"Content-Type: api/response\nContent-Length: 16777216\n\nsome",
+		"Content-Length: 10737418240\nContent-Type: text/event-json\n\n{",
+		"Content-Length: 9223372036854775807\n\n",
+		"Content-Length: -1\n\n",
+	} {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		_, err := esl.NewDecoder(strings.NewReader(head), esl.Limits{}).Next()
+		runtime.ReadMemStats(&after)
+		if err == nil {
+			t.Errorf("%q was taken for a frame", head)
+		}
+		if took := after.TotalAlloc - before.TotalAlloc; took > 256<<10 {
+			t.Errorf("%q took %d bytes", head, took)
+		}
 	}
 }
