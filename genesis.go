@@ -7,10 +7,8 @@ import (
 	"log/slog"
 	"net"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"runtime/debug"
-	"syscall"
 	"time"
 
 	"go.opentelemetry.io/otel"
@@ -26,8 +24,7 @@ import (
 //
 // Run implies Globals.
 func Run(app any, opts ...Option) {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // from then on a signal does what it does by default
+	ctx, _ := Signals(context.Background())
 	err := RunContext(ctx, app, append([]Option{Globals()}, opts...)...)
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "%s: %v\n", filepath.Base(os.Args[0]), err)
