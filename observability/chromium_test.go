@@ -195,7 +195,12 @@ func TestPageInChromium(t *testing.T) {
 func TestPageWithoutJavaScript(t *testing.T) {
 	s := serve(t, observability.Config{Mode: observability.Consumer})
 	exercise(t, s)
-	s.stream(t)() // a sample is taken
+	next := s.stream(t)
+	for range 20 { // until a sample has been taken since
+		if strings.Contains(next(), "up, 127.0.0.1:8021") {
+			break
+		}
+	}
 	b := open(t, "about:blank")
 	b.call(t, b.session, "Emulation.setScriptExecutionDisabled", map[string]any{"value": true})
 	b.call(t, b.session, "Page.navigate", map[string]any{"url": s.url + "/"})
