@@ -61,6 +61,7 @@ func (r *run) connect(ctx context.Context, app *consumer.App) error {
 	}
 	r.obs.ObserveBacklog(app.Backlog)
 	r.obs.AddInfo("subscribed", func() any { return app.Events() })
+	r.obs.AddInfo("handlers", func() any { return app.Handlers() })
 	r.obs.AddInfo("limits", func() any {
 		limits := map[string]any{
 			"workers": app.Workers, "queue_events": app.QueueEvents, "queue_bytes": app.QueueBytes,

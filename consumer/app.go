@@ -158,6 +158,17 @@ func (a *App) Events() []string {
 	return sorted
 }
 
+// Handlers returns how many handlers are registered for each name.
+func (a *App) Handlers() map[string]int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	count := make(map[string]int, len(a.registrations))
+	for _, r := range a.registrations {
+		count[r.name]++
+	}
+	return count
+}
+
 // Backlog returns how many events wait or are being handled, and the bytes of
 // memory that they take; zeros when the app is not being served.
 func (a *App) Backlog() (events int, size int64) {

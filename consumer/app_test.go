@@ -250,3 +250,15 @@ func TestFailuresAreContained(t *testing.T) {
 		t.Errorf("failures %v, want %v", failures, want)
 	}
 }
+
+// TestHandlers counts what is registered.
+func TestHandlers(t *testing.T) {
+	app := consumer.New()
+	nothing := func(context.Context, *esl.Event) error { return nil }
+	app.HandleFunc("DTMF", nothing)
+	app.HandleFunc("DTMF", nothing, consumer.Has("DTMF-Digit"))
+	app.HandleFunc("*", nothing)
+	if got := app.Handlers(); len(got) != 2 || got["DTMF"] != 2 || got["*"] != 1 {
+		t.Errorf("handlers %v", got)
+	}
+}
