@@ -37,6 +37,7 @@ var rules = []rule{
 	{pkg: "internal/...", ours: []string{"internal/..."}},
 	{pkg: "internal/printer", ours: []string{"esl", "consumer"}},
 	{pkg: "internal/soak", ours: []string{"*"}},
+	{pkg: "internal/security", ours: []string{"*"}},
 	{pkg: "internal/chaos", ours: []string{"*"}}, // the fault suite, across all layers
 	{pkg: "cmd/...", ours: []string{"*"}},
 	{pkg: "deploy/...", ours: []string{"*"}},
