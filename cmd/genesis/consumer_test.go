@@ -70,7 +70,7 @@ func lines(t *testing.T, text string) []printed {
 
 func TestConsumerPrintsARecording(t *testing.T) {
 	want := recorded(t, everything)
-	sim := startGenesis(t, "simulate", "--replay", everything)
+	sim := startGenesis(t, "simulate", "--port", "0", "--replay", everything)
 	app := startGenesis(t, "consumer", "--port", port(sim.stderr.match(t, `address=(\S+)`)))
 	app.stdout.until(t, "all events", func(text string) bool { return strings.Count(text, "\n") >= len(want) })
 	url := app.url()

@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"net"
 	"os"
 	"time"
 
@@ -36,7 +37,7 @@ func simulateCommand() *cli.Command {
 			&cli.StringFlag{Name: "to", Value: "9196", Usage: "dial `NUMBER`"},
 			&cli.StringFlag{Name: "digits", Usage: "press `DIGITS` once answered"},
 			&cli.StringFlag{Name: "scenario", Usage: "do what the YAML or JSON `FILE` says"},
-			&cli.StringFlag{Name: "replay", Usage: "play the recording in `FILE` (may be gzipped), on a free port"},
+			&cli.StringFlag{Name: "replay", Usage: "play the recording in `FILE` (may be gzipped)"},
 			&cli.StringSliceFlag{Name: "fault", Usage: "do something wrong: `KIND[:SETTING,…]` (repeatable)"},
 		},
 		Action: simulate,
@@ -59,7 +60,7 @@ func simulate(c *cli.Context) error {
 		return replay(c, file, faults)
 	}
 	cfg := esltest.Config{
-		Addr: c.String("host") + ":" + c.String("port"), Password: c.String("password"), Heartbeat: c.Duration("heartbeat"),
+		Addr: simulatorAddress(c), Password: c.String("password"), Heartbeat: c.Duration("heartbeat"),
 		Faults: faults, Logger: settingsOf(c).logger(),
 	}
 	scenario, err := readScenario(c, &cfg)
@@ -80,8 +81,13 @@ func replay(c *cli.Context, file string, faults []esltest.Fault) error {
 	if err != nil {
 		return err
 	}
-	r, err := esltest.NewReplay(bytes, faults...)
+	l, err := net.Listen("tcp", simulatorAddress(c))
 	if err != nil {
+		return err
+	}
+	r, err := esltest.ServeReplay(l, bytes, faults...)
+	if err != nil {
+		_ = l.Close()
 		return fmt.Errorf("%s: %w", file, err)
 	}
 	defer r.Close()
@@ -91,6 +97,10 @@ func replay(c *cli.Context, file string, faults []esltest.Fault) error {
 	}
 	<-c.Context.Done()
 	return nil
+}
+
+func simulatorAddress(c *cli.Context) string {
+	return net.JoinHostPort(c.String("host"), c.String("port"))
 }
 
 func readScenario(c *cli.Context, cfg *esltest.Config) (*esltest.Scenario, error) {
