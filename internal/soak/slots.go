@@ -32,11 +32,11 @@ type counter struct {
 
 // newCounters opens a queue in memory, and one in Redis where there is a redis-server to start.
 func newCounters() ([]*counter, error) {
-	inMemory, err := queue.New(queue.Config{Limit: slots})
+	inMemory, err := newInMemory()
 	if err != nil {
 		return nil, err
 	}
-	all := []*counter{{name: "memory", fence: memory{size: 1000}, queues: inMemory, close: func() error { return nil }}}
+	all := []*counter{inMemory}
 	if _, err := exec.LookPath("redis-server"); err != nil {
 		return all, nil
 	}
@@ -45,6 +45,11 @@ func newCounters() ([]*counter, error) {
 		return nil, err
 	}
 	return append(all, inRedis), nil
+}
+
+func newInMemory() (*counter, error) {
+	queues, err := queue.New(queue.Config{Limit: slots})
+	return &counter{name: "memory", fence: memory{size: 1000}, queues: queues, close: func() error { return nil }}, err
 }
 
 // newRedis starts a redis-server with its data nowhere.
