@@ -22,6 +22,9 @@ run: build ## simulated FreeSWITCH and the example consumer: prints calls, serve
 	bin/genesis consumer --simulate $(RUN_FLAGS) ./examples/consumer
 
 test: ## every test, with the race detector
+	@for tool in redis-server jq python3 node chromium; do \
+		command -v $$tool >/dev/null || echo "$$tool is not installed: the tests that need a real one are left out"; \
+	done
 	$(GO) test -race -p 2 -timeout 10m $(PKGS)
 
 lint: layers ## gofmt, go vet, staticcheck, layers, alert rules
