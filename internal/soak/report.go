@@ -184,9 +184,6 @@ func (r *report) settle() {
 // slope is the growth per hour of a quantity over the second half of the samples, by least squares.
 func (r *report) slope(of func(sample) float64) float64 {
 	half := r.samples[len(r.samples)/2:]
-	if len(half) < 2 {
-		return 0
-	}
 	var x, y, xx, xy float64
 	for _, s := range half {
 		h, v := s.at.Hours(), of(s)
@@ -198,6 +195,38 @@ func (r *report) slope(of func(sample) float64) float64 {
 	}
 	return 0
 }
+
+// grows reports whether a quantity was, on average over the last quarter, more than half as large again as over the
+// second, and by more than slack: the first quarter is for filling what has a bound.
+func (r *report) grows(slack float64, of func(sample) float64) bool {
+	quarter := len(r.samples) / 4
+	if r.ran < tellingTime || quarter == 0 {
+		return false
+	}
+	average := func(samples []sample) (sum float64) {
+		for _, s := range samples {
+			sum += of(s) / float64(len(samples))
+		}
+		return sum
+	}
+	before, after := average(r.samples[quarter:2*quarter]), average(r.samples[3*quarter:])
+	return after > before*1.5 && after > before+slack
+}
+
+// growth is the slope in words.
+func (r *report) growth(of func(sample) float64) string {
+	if r.ran < tellingTime {
+		return "too short to tell"
+	}
+	return fmt.Sprintf("%.1f", r.slope(of))
+}
+
+// tellingTime is the shortest run that says anything about growth: calls that wait for the end of a fault come and go.
+const tellingTime = 10 * time.Minute
+
+func heap(s sample) float64       { return mb(s.heap) }
+func goroutines(s sample) float64 { return float64(s.goroutines) }
+func files(s sample) float64      { return float64(s.files) }
 
 // runtimeFiles are the descriptors that Go's own runtime opens once and keeps: epoll and its wake-up.
 const runtimeFiles = 4
@@ -217,6 +246,9 @@ func (r *report) complaints() []string {
 	}
 	if r.after.files > first.files+runtimeFiles {
 		all = append(all, fmt.Sprintf("%d file descriptors are left, there were %d", r.after.files, first.files))
+	}
+	if r.grows(8, heap) || r.grows(100, goroutines) || r.grows(50, files) {
+		all = append(all, "memory, goroutines or file descriptors grow")
 	}
 	for _, err := range r.errs {
 		all = append(all, err.Error())
@@ -249,9 +281,9 @@ func (r *report) print(w io.Writer) {
 		[2]any{"heap in MiB after a collection, at half time, at the end, when stopped", three(func(s sample) string { return fmt.Sprintf("%.1f", mb(s.heap)) })},
 		[2]any{"goroutines, likewise", three(func(s sample) string { return fmt.Sprint(s.goroutines) })},
 		[2]any{"file descriptors, likewise", three(func(s sample) string { return fmt.Sprint(s.files) })},
-		[2]any{"growth per hour in the second half: heap in MiB", fmt.Sprintf("%.1f", r.slope(func(s sample) float64 { return mb(s.heap) }))},
-		[2]any{"growth per hour: goroutines", fmt.Sprintf("%.1f", r.slope(func(s sample) float64 { return float64(s.goroutines) }))},
-		[2]any{"growth per hour: file descriptors", fmt.Sprintf("%.1f", r.slope(func(s sample) float64 { return float64(s.files) }))})
+		[2]any{"growth per hour in the second half: heap in MiB", r.growth(heap)},
+		[2]any{"growth per hour: goroutines", r.growth(goroutines)},
+		[2]any{"growth per hour: file descriptors", r.growth(files)})
 	for _, name := range slices.Sorted(maps.Keys(r.faults)) {
 		rows = append(rows, [2]any{"fault: " + name, r.faults[name]})
 	}

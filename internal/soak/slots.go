@@ -13,6 +13,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/genesis-esl/genesis/call/queue"
+	"github.com/genesis-esl/genesis/internal/launch"
 )
 
 // slots is how many each queue has.
@@ -37,10 +38,11 @@ func newCounters() ([]*counter, error) {
 		return nil, err
 	}
 	all := []*counter{inMemory}
-	if _, err := exec.LookPath("redis-server"); err != nil {
+	path, err := exec.LookPath("redis-server")
+	if err != nil {
 		return all, nil
 	}
-	inRedis, err := newRedis()
+	inRedis, err := newRedis(path)
 	if err != nil {
 		return nil, err
 	}
@@ -53,7 +55,7 @@ func newInMemory() (*counter, error) {
 }
 
 // newRedis starts a redis-server with its data nowhere.
-func newRedis() (*counter, error) {
+func newRedis(path string) (*counter, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
@@ -61,16 +63,17 @@ func newRedis() (*counter, error) {
 	addr := l.Addr().String()
 	_, port, _ := net.SplitHostPort(addr)
 	_ = l.Close()
-	cmd := exec.Command("redis-server", "--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no",
-		"--dir", os.TempDir(), "--loglevel", "warning")
-	if err := cmd.Start(); err != nil {
+	// Ctrl-C is for the soak alone, which has slots to give back first.
+	server, err := launch.Start(launch.Command{Path: path, Env: os.Environ(), Args: []string{
+		"--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", os.TempDir(), "--loglevel", "warning"}})
+	if err != nil {
 		return nil, err
 	}
 	client := redis.NewClient(&redis.Options{Addr: addr, ContextTimeoutEnabled: true})
 	stop := func() error {
 		err := client.Close()
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait() // it was killed, and says so
+		server.Signal(os.Kill)
+		<-server.Done()
 		return err
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
