@@ -146,7 +146,28 @@ func (b *block) named(off int, name string) bool {
 }
 
 // sameName compares without regard to ASCII case; most names agree to the letter.
-func sameName(a, b string) bool { return a == b || strings.EqualFold(a, b) }
+// Bytes beyond ASCII must be the same, as FreeSWITCH compares them too.
+func sameName(a, b string) bool {
+	if a == b {
+		return true
+	}
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range len(a) {
+		if lower(a[i]) != lower(b[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+func lower(c byte) byte {
+	if 'A' <= c && c <= 'Z' {
+		return c + 'a' - 'A'
+	}
+	return c
+}
 
 // lookup returns the decoded value of the first header called name.
 func (b *block) lookup(name string) (string, bool) {

@@ -268,7 +268,10 @@ func (d *Decoder) headLine(head *frameHead, line []byte) error {
 		}
 		return nil
 	}
-	name, value, _ := strings.Cut(string(line), ":")
+	name, value, ok := strings.Cut(string(line), ":")
+	if !ok {
+		return nil // no header
+	}
 	value = strings.TrimSpace(value) // the carriage return of a CRLF too
 	switch {
 	case strings.EqualFold(name, "Content-Type"):
