@@ -50,6 +50,7 @@ const resyncTimeout = 10 * time.Second
 type followed struct {
 	headers []esl.Header
 	over    bool // CHANNEL_HANGUP_COMPLETE was seen; CHANNEL_DESTROY is yet to come
+	unseen  bool // there was a time without events in its life, in which CHANNEL_HANGUP_COMPLETE can have come
 }
 
 // tracker follows calls and finds out which ones changed while nobody looked.
@@ -126,7 +127,11 @@ func (t *tracker) HandleEvents(ctx context.Context, events []*esl.Event) {
 			t.finish(ctx, ev.Get("Resync-Mark"))
 			continue
 		}
-		t.follow(ev)
+		if ended := t.follow(ev); ended != nil {
+			t.hand(ctx, events[from:i])
+			from = i
+			t.hand(ctx, []*esl.Event{ended})
+		}
 	}
 	t.hand(ctx, events[from:])
 }
@@ -137,11 +142,12 @@ func (t *tracker) hand(ctx context.Context, events []*esl.Event) {
 	}
 }
 
-// follow notes the beginning and end of calls.
-func (t *tracker) follow(ev *esl.Event) {
+// follow notes the beginning and end of calls. It returns an event of the comparison for a call whose
+// CHANNEL_DESTROY comes without the CHANNEL_HANGUP_COMPLETE before it, which fell into a time without events.
+func (t *tracker) follow(ev *esl.Event) (ended *esl.Event) {
 	name := ev.Name()
 	if name != "CHANNEL_CREATE" && name != "CHANNEL_HANGUP_COMPLETE" && name != "CHANNEL_DESTROY" {
-		return
+		return nil
 	}
 	uuid := strings.Clone(ev.UUID())
 	t.mu.Lock()
@@ -158,8 +164,12 @@ func (t *tracker) follow(ev *esl.Event) {
 			c.over = true
 		}
 	case "CHANNEL_DESTROY":
+		if c := t.calls[uuid]; c != nil && c.unseen && !c.over {
+			ended = resyncEvent("ended", c.headers)
+		}
 		delete(t.calls, uuid)
 	}
+	return ended
 }
 
 func describe(uuid, name, direction, caller, callee string) []esl.Header {
@@ -189,6 +199,7 @@ func (t *tracker) up(client *esl.Client) {
 			r.touched[uuid] = true
 			continue
 		}
+		c.unseen = true
 		r.before[uuid] = true
 	}
 	t.round = r
@@ -197,15 +208,36 @@ func (t *tracker) up(client *esl.Client) {
 		ctx, cancel := context.WithTimeout(t.ctx, resyncTimeout)
 		defer cancel()
 		err := t.compare(ctx, client, r)
-		// The command socket can be lost by itself; asking again does no harm. After
-		// the loss of the events a comparison of their new connection takes over.
-		for errors.Is(err, esl.ErrDisconnected) && t.current(r) {
+		// The command socket can be lost, or late, by itself; asking again does no harm.
+		// After the loss of the events the comparison of their new connection takes over.
+		for err != nil && !refused(err) && t.current(r) && pause(ctx, compareAgain) {
 			err = t.compare(ctx, client, r)
 		}
 		if err != nil && t.ctx.Err() == nil {
 			t.app.logger().WarnContext(ctx, "calls that changed unseen are unknown", "error", err)
 		}
 	})
+}
+
+// compareAgain is how long to wait before a comparison that failed is tried again.
+const compareAgain = 50 * time.Millisecond
+
+// refused reports whether FreeSWITCH said no, which it would say again.
+func refused(err error) bool {
+	var reply *esl.ReplyError
+	return errors.As(err, &reply)
+}
+
+// pause waits for d, or until ctx ends; then it reports false.
+func pause(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
 }
 
 // current reports whether r is still to be completed.
@@ -265,7 +297,7 @@ func (t *tracker) finish(ctx context.Context, mark string) {
 	}
 	for uuid, row := range r.rows {
 		if t.calls[uuid] == nil && !r.touched[uuid] {
-			c := &followed{headers: describe(uuid, row.Name, row.Direction, row.Caller, row.Callee)}
+			c := &followed{unseen: true, headers: describe(uuid, row.Name, row.Direction, row.Caller, row.Callee)}
 			t.calls[uuid] = c
 			changed = append(changed, resyncEvent("new", c.headers))
 		}
