@@ -105,7 +105,7 @@ func (r *report) wrong(err error) {
 // keep keeps the first errors.
 func (r *report) keep(err error) {
 	if err != nil && len(r.errs) < 20 {
-		r.errs = append(r.errs, err)
+		r.errs = append(r.errs, fmt.Errorf("after %v: %w", time.Since(r.began).Round(time.Second), err))
 	}
 }
 
