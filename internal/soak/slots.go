@@ -64,7 +64,7 @@ func newRedis(path string) (*counter, error) {
 	_, port, _ := net.SplitHostPort(addr)
 	_ = l.Close()
 	// Ctrl-C is for the soak alone, which has slots to give back first.
-	server, err := launch.Start(launch.Command{Path: path, Env: os.Environ(), Args: []string{
+	server, err := launch.Start(launch.Command{Path: path, Env: os.Environ(), Stdout: os.Stderr, Args: []string{
 		"--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", os.TempDir(), "--loglevel", "warning"}})
 	if err != nil {
 		return nil, err
