@@ -125,6 +125,9 @@ func NewClient(cfg ClientConfig) (*Client, error) {
 	if err := checkFilters(cfg.Filters); err != nil {
 		return nil, err
 	}
+	if cfg.DialTimeout <= 0 {
+		cfg.DialTimeout = defaultDialTimeout
+	}
 	if cfg.Backoff.Min <= 0 {
 		cfg.Backoff.Min = 100 * time.Millisecond
 	}

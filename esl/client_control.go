@@ -85,17 +85,8 @@ func (c *Client) openControl(ctx context.Context) (*Conn, error) {
 	case <-c.closed:
 		return nil, &DisconnectedError{Cause: ErrClosed}
 	}
-	ctx, cancel := context.WithCancel(ctx)
+	ctx, cancel := untilDone(ctx, c.closed)
 	defer cancel()
-	stop := make(chan struct{})
-	defer close(stop)
-	go func() {
-		select {
-		case <-c.closed:
-			cancel()
-		case <-stop:
-		}
-	}()
 	for failures := 0; ; failures++ {
 		conn, err := c.dialControl(ctx)
 		if err == nil {

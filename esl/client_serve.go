@@ -44,15 +44,8 @@ func (c *Client) Serve(ctx context.Context, h Handler) error {
 	if c.served.Swap(true) {
 		return errors.New("esl: Client.Serve called twice")
 	}
-	ctx, cancel := context.WithCancel(ctx)
+	ctx, cancel := untilDone(ctx, c.closed)
 	defer cancel()
-	go func() {
-		select {
-		case <-c.closed:
-			cancel()
-		case <-ctx.Done():
-		}
-	}()
 	err := c.serve(ctx, batchHandler(h))
 	select {
 	case <-c.closed:
@@ -180,11 +173,7 @@ func (c *Client) connect(ctx context.Context) (*Conn, Up, error) {
 // enter subscribes first and asks for the sequence afterwards, so that whatever
 // was created before the answer is either delivered or within the bound.
 func (c *Client) enter(ctx context.Context, conn *Conn, cmds []Command) (Up, error) {
-	timeout := c.cfg.DialTimeout
-	if timeout <= 0 {
-		timeout = defaultDialTimeout
-	}
-	ctx, cancel := context.WithTimeoutCause(ctx, timeout, errDialTimeout)
+	ctx, cancel := context.WithTimeoutCause(ctx, c.cfg.DialTimeout, errDialTimeout)
 	defer cancel()
 	if _, err := conn.Pipeline(ctx, cmds...); err != nil {
 		return Up{}, fmt.Errorf("esl: subscribing to %v: %w", c.Subscriptions(), err)
@@ -266,16 +255,22 @@ func (c *Client) run(ctx context.Context, conn *Conn, up Up, h BatchHandler) err
 
 // callOnUp gives the application a context that ends with the connection.
 func (c *Client) callOnUp(ctx context.Context, conn *Conn, up Up) {
-	ctx, cancel := context.WithCancel(ctx)
+	ctx, cancel := untilDone(ctx, conn.Done())
 	defer cancel()
+	c.cfg.OnUp(ctx, up)
+}
+
+// untilDone returns a context that ends with its parent or when done is closed.
+func untilDone(parent context.Context, done <-chan struct{}) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(parent)
 	go func() {
 		select {
-		case <-conn.Done():
+		case <-done:
 			cancel()
 		case <-ctx.Done():
 		}
 	}()
-	c.cfg.OnUp(ctx, up)
+	return ctx, cancel
 }
 
 // deliver hands over events until the connection has ended and all are handled,
