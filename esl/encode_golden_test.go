@@ -2,14 +2,13 @@ package esl_test
 
 import (
 	"bytes"
-	"compress/gzip"
 	"io"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/genesis-esl/genesis/esl"
+	recordingfile "github.com/genesis-esl/genesis/internal/recording"
 )
 
 // TestReencodeRecordings decodes every event of every recording and encodes it
@@ -71,16 +70,9 @@ func reencode(f esl.Format, ev *esl.Event) []byte {
 
 func openRecording(t *testing.T, file string) io.Reader {
 	t.Helper()
-	raw, err := os.ReadFile(file)
+	raw, err := recordingfile.Read(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !strings.HasSuffix(file, ".gz") {
-		return bytes.NewReader(raw)
-	}
-	zr, err := gzip.NewReader(bytes.NewReader(raw))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return zr
+	return bytes.NewReader(raw)
 }

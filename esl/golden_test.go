@@ -3,8 +3,9 @@ package esl_test
 import (
 	"bufio"
 	"bytes"
-	"compress/gzip"
+	"errors"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -13,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/genesis-esl/genesis/esl"
+	recordingfile "github.com/genesis-esl/genesis/internal/recording"
 )
 
 const transcripts = "../testdata/transcripts"
@@ -21,19 +23,10 @@ const transcripts = "../testdata/transcripts"
 func recording(tb testing.TB, name string) []byte {
 	tb.Helper()
 	path := filepath.Join(transcripts, name+".bin")
-	if data, err := os.ReadFile(path); err == nil {
-		return data
+	data, err := recordingfile.Read(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		data, err = recordingfile.Read(path + ".gz")
 	}
-	f, err := os.Open(path + ".gz")
-	if err != nil {
-		tb.Fatal(err)
-	}
-	defer f.Close()
-	z, err := gzip.NewReader(f)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	data, err := io.ReadAll(z)
 	if err != nil {
 		tb.Fatal(err)
 	}

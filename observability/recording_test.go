@@ -2,36 +2,25 @@ package observability_test
 
 import (
 	"bytes"
-	"compress/gzip"
 	"errors"
 	"fmt"
 	"io"
 	"net/url"
-	"os"
 	"regexp"
 	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/genesis-esl/genesis/esl"
+	"github.com/genesis-esl/genesis/internal/recording"
 	"github.com/genesis-esl/genesis/observability"
 )
 
 // recorded returns the bytes of a recording of FreeSWITCH.
 func recorded(t *testing.T, file string) []byte {
 	t.Helper()
-	data, err := os.ReadFile("../testdata/transcripts/" + file)
+	data, err := recording.Read("../testdata/transcripts/" + file)
 	if err != nil {
-		t.Fatal(err)
-	}
-	if !strings.HasSuffix(file, ".gz") {
-		return data
-	}
-	z, err := gzip.NewReader(bytes.NewReader(data))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if data, err = io.ReadAll(z); err != nil {
 		t.Fatal(err)
 	}
 	return data

@@ -2,32 +2,22 @@ package outbound_test
 
 import (
 	"bufio"
-	"compress/gzip"
 	"context"
 	"io"
 	"log/slog"
 	"net"
-	"os"
 	"runtime"
 	"strings"
 	"testing"
 
+	"github.com/genesis-esl/genesis/internal/recording"
 	"github.com/genesis-esl/genesis/outbound"
 )
 
 // recorded is what FreeSWITCH sent in recording h1_async_full.
 func recorded(t testing.TB) string {
 	t.Helper()
-	f, err := os.Open("../testdata/transcripts/h1_async_full.bin.gz")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = f.Close() }()
-	z, err := gzip.NewReader(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	b, err := io.ReadAll(z)
+	b, err := recording.Read("../testdata/transcripts/h1_async_full.bin.gz")
 	if err != nil {
 		t.Fatal(err)
 	}

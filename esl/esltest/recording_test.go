@@ -2,15 +2,18 @@ package esltest_test
 
 import (
 	"bytes"
-	"compress/gzip"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
 	"testing"
+
+	recordingfile "github.com/genesis-esl/genesis/internal/recording"
 
 	"github.com/genesis-esl/genesis/esl"
 )
@@ -84,20 +87,10 @@ func loadRecording(t *testing.T, name string) *recording {
 
 func loadBytes(t *testing.T, name string) []byte {
 	t.Helper()
-	raw, err := os.ReadFile(recordings + name + ".bin")
-	if err == nil {
-		return raw
+	raw, err := recordingfile.Read(recordings + name + ".bin")
+	if errors.Is(err, fs.ErrNotExist) {
+		raw, err = recordingfile.Read(recordings + name + ".bin.gz")
 	}
-	packed, err := os.Open(recordings + name + ".bin.gz")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer packed.Close()
-	zr, err := gzip.NewReader(packed)
-	if err != nil {
-		t.Fatal(err)
-	}
-	raw, err = io.ReadAll(zr)
 	if err != nil {
 		t.Fatal(err)
 	}
