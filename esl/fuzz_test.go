@@ -36,7 +36,7 @@ func refFrames(data string, limit int) (frames []refFrame) {
 				return frames
 			}
 			data = rest
-			line = strings.TrimRight(line, "\r")
+			line = strings.TrimSuffix(line, "\r")
 			if line == "" {
 				break
 			}
