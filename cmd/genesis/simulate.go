@@ -18,7 +18,8 @@ func simulateCommand() *cli.Command {
 		Name: "simulate", Usage: "be FreeSWITCH, for development and tests",
 		UsageText: "genesis simulate [options]",
 		Description: "Listens as FreeSWITCH's event socket does and answers like it. Calls come from a scenario file, or at a\n" +
-			"steady rate: into the event stream, or to an outbound server (--outbound). Reports what became of them.\n" +
+			"steady rate: into the event stream, or to an outbound server (--outbound). Reports what became of them, the rate\n" +
+			"achieved, and how late calls started that had to wait for their place (--concurrent).\n" +
 			"With --replay it plays a recording, byte for byte, to each client that connects.\n" +
 			"Faults: cut half-open stall split merge delay refuse acl wrong-password restart late-heartbeat no-heartbeat\n" +
 			"lost-events garbage oversized, with settings as in --fault cut:events=100 or --fault stall:after=5s,for=2s.",
@@ -29,9 +30,9 @@ func simulateCommand() *cli.Command {
 			&cli.StringFlag{Name: "password", Value: "ClueCon", Usage: "ask for `PASSWORD`"},
 			&cli.DurationFlag{Name: "heartbeat", Value: 20 * time.Second, Usage: "send a HEARTBEAT every `TIME`"},
 			&cli.Float64Flag{Name: "calls-per-second", DefaultText: "10 with --calls, --duration or --outbound, else none", Usage: "start `N` calls per second"},
-			&cli.DurationFlag{Name: "duration", DefaultText: "until stopped", Usage: "for `TIME`, then report and end"},
-			&cli.IntFlag{Name: "calls", DefaultText: "no bound", Usage: "start `N` calls, then report and end"},
-			&cli.IntFlag{Name: "concurrent", DefaultText: "no bound", Usage: "have `N` calls at a time at most"},
+			&cli.DurationFlag{Name: "duration", DefaultText: "until stopped", Usage: "start calls for `TIME`, then report and end"},
+			&cli.IntFlag{Name: "calls", DefaultText: "no bound", Usage: "start `N` calls (within --duration, if given), then report and end"},
+			&cli.IntFlag{Name: "concurrent", DefaultText: "no bound", Usage: "have `N` calls at a time at most; others wait for their place"},
 			&cli.DurationFlag{Name: "call-duration", Value: 3 * time.Second, Usage: "the caller hangs up after `TIME`"},
 			&cli.StringFlag{Name: "outbound", Usage: "connect the calls to the outbound server at `HOST:PORT`"},
 			&cli.StringFlag{Name: "to", Value: "9196", Usage: "dial `NUMBER`"},
@@ -131,7 +132,7 @@ func drive(c *cli.Context, sim *esltest.Server, scenario *esltest.Scenario) erro
 	}
 	rate, duration, calls := c.Float64("calls-per-second"), c.Duration("duration"), c.Int("calls")
 	if rate > 0 || calls > 0 || duration > 0 || c.String("outbound") != "" {
-		if duration == 0 {
+		if duration == 0 && calls == 0 {
 			duration = simulatedAlways
 		}
 		report, err := sim.Load(c.Context, esltest.Load{

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 	"sync"
@@ -18,14 +19,16 @@ type Load struct {
 	// Call.Actions) and fill the event stream of whoever listens. UUID must be
 	// empty.
 	Call CallConfig
-	// Rate is how many calls start per second. Default 10.
+	// Rate is how many calls per second have their turn. Default 10.
 	Rate float64
-	// Duration is for how long calls are started. Default 10 s.
+	// Duration is for how long calls are started. Default 10 s; with Calls, as
+	// long as it takes.
 	Duration time.Duration
-	// Calls, when set, is how many calls are started at most.
+	// Calls, when set, is how many calls are started, unless Duration ends
+	// first.
 	Calls int
-	// Concurrent bounds the calls that exist at once; a call that would exceed
-	// it is left out and counted as skipped. Default no bound.
+	// Concurrent bounds the calls that exist at once; a call whose turn has
+	// come waits until another has ended, and counts as late. Default no bound.
 	Concurrent int
 	// Drain is how long to wait for the last calls to end before they are hung
 	// up. Default 10 s.
@@ -38,8 +41,9 @@ type Load struct {
 // Report is what a Load has seen.
 type Report struct {
 	// Started, Answered and Ended count calls. Failed are those that ended
-	// without ever having been answered; Skipped were left out because of
-	// Load.Concurrent; Refused could not be started.
+	// without ever having been answered; Skipped still waited for their place
+	// among Load.Concurrent when Load.Duration or ctx ended; Refused could not
+	// be started.
 	Started  int `json:"started"`
 	Answered int `json:"answered"`
 	Ended    int `json:"ended"`
@@ -52,14 +56,19 @@ type Report struct {
 	Peak int `json:"peak"`
 	// Elapsed is the time from the first call to the end of the last.
 	Elapsed time.Duration `json:"elapsed_ns"`
-	// Rate is the calls started per second, while calls were being started.
-	Rate float64 `json:"calls_per_second"`
+	// Rate is the calls started per second, while calls were being started or
+	// waited for their place; Wanted is Load.Rate.
+	Rate   float64 `json:"calls_per_second"`
+	Wanted float64 `json:"wanted_per_second"`
 	// Causes counts hangup causes.
 	Causes map[string]int `json:"causes"`
 	// Answer is the time from a call's start to its answer, Duration to its
 	// end.
 	Answer   Latency `json:"answer"`
 	Duration Latency `json:"duration"`
+	// Late is the time from the turn that Load.Rate gave a call to its start:
+	// a few milliseconds, unless Load.Concurrent or the processor had it wait.
+	Late Latency `json:"late"`
 }
 
 // Latency is a distribution of times, in nanoseconds in JSON.
@@ -89,16 +98,17 @@ func latency(times []time.Duration) Latency {
 // String is the report for people.
 func (r Report) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%d calls in %v (%.1f per second), at most %d at once\n", r.Started, r.Elapsed.Round(time.Millisecond), r.Rate, r.Peak)
+	fmt.Fprintf(&b, "%d calls in %v (%.1f per second, %.1f wanted), at most %d at once\n",
+		r.Started, r.Elapsed.Round(time.Millisecond), r.Rate, r.Wanted, r.Peak)
 	fmt.Fprintf(&b, "answered %d, failed %d, ended %d, hung up at the end %d", r.Answered, r.Failed, r.Ended, r.Cut)
 	if r.Skipped+r.Refused > 0 {
-		fmt.Fprintf(&b, ", skipped %d, refused %d", r.Skipped, r.Refused)
+		fmt.Fprintf(&b, ", left waiting %d, refused %d", r.Skipped, r.Refused)
 	}
 	b.WriteByte('\n')
 	for _, l := range []struct {
 		name string
 		Latency
-	}{{"answered after", r.Answer}, {"ended after", r.Duration}} {
+	}{{"started late by", r.Late}, {"answered after", r.Answer}, {"ended after", r.Duration}} {
 		if l.Count > 0 {
 			fmt.Fprintf(&b, "%-15s p50 %v  p90 %v  p99 %v  max %v\n", l.name, round(l.P50), round(l.P90), round(l.P99), round(l.Max))
 		}
@@ -124,11 +134,12 @@ type tally struct {
 	mu        sync.Mutex
 	report    Report
 	live      map[*channel]struct{}
+	lates     []time.Duration
 	answers   []time.Duration
 	durations []time.Duration
 	begun     time.Time
-	lastBegun time.Time
-	idle      chan struct{} // gets a value when no call is left
+	lastTurn  time.Time     // when the last call was started or given up
+	freed     chan struct{} // gets a value when a call has ended
 }
 
 // Load starts calls as l says and reports what has become of them. It returns
@@ -138,14 +149,16 @@ func (s *Server) Load(ctx context.Context, l Load) (Report, error) {
 	if l.Call.UUID != "" {
 		return Report{}, errors.New("esltest: the calls of a load cannot share a UUID")
 	}
-	if l.Rate < 0 || l.Duration < 0 {
-		return Report{}, errors.New("esltest: rate and duration must not be negative")
+	if l.Rate < 0 || l.Duration < 0 || l.Calls < 0 || l.Concurrent < 0 {
+		return Report{}, errors.New("esltest: a load's rate, duration and numbers of calls must not be negative")
 	}
 	setDefault(&l.Rate, 10)
-	setDefault(&l.Duration, 10*time.Second)
+	if l.Calls == 0 {
+		setDefault(&l.Duration, 10*time.Second)
+	}
 	setDefault(&l.Drain, 10*time.Second)
-	t := &tally{live: map[*channel]struct{}{}, begun: time.Now(), idle: make(chan struct{}, 1)}
-	t.report.Causes = map[string]int{}
+	t := &tally{live: map[*channel]struct{}{}, begun: time.Now(), freed: make(chan struct{}, 1)}
+	t.report.Causes, t.report.Wanted = map[string]int{}, l.Rate
 	if err := s.startCalls(ctx, &l, t); err != nil {
 		return t.snapshot(), err
 	}
@@ -158,49 +171,77 @@ func (s *Server) startCalls(ctx context.Context, l *Load, t *tally) error {
 	defer tick.Stop()
 	second := time.NewTicker(time.Second)
 	defer second.Stop()
-	end := time.NewTimer(l.Duration)
-	defer end.Stop()
-	placed := 0
+	var end <-chan time.Time
+	if l.Duration > 0 {
+		end = time.After(l.Duration)
+	}
+	placed, over := 0, false
 	for {
-		due := int(time.Since(t.begun).Seconds()*l.Rate) + 1
-		for ; placed < due && (l.Calls == 0 || placed < l.Calls); placed++ {
+		due := l.due(time.Since(t.begun))
+		for ; placed < due && t.room(l.Concurrent) && ctx.Err() == nil; placed++ {
 			if s.current() == nil {
 				return errors.New("esltest: server is not running")
 			}
-			s.place(l, t)
+			s.place(l, t, time.Duration(float64(placed)/l.Rate*float64(time.Second)))
 		}
-		if l.Calls > 0 && placed >= l.Calls {
+		if over || l.Calls > 0 && placed >= l.Calls {
+			t.skipped(due - placed)
 			return nil
 		}
 		select {
 		case <-tick.C:
+		case <-t.freed:
 		case <-second.C:
 			if l.Progress != nil {
 				l.Progress(t.snapshot())
 			}
-		case <-end.C:
-			return nil
+		case <-end:
+			over = true
 		case <-ctx.Done():
-			return nil
+			over = true
 		}
 	}
 }
 
-// place starts one call of a load.
-func (s *Server) place(l *Load, t *tally) {
-	t.mu.Lock()
-	if l.Concurrent > 0 && len(t.live) >= l.Concurrent {
-		t.report.Skipped++
-		t.mu.Unlock()
-		return
+// due returns how many calls have had their turn when a load has been going on for so long.
+func (l *Load) due(elapsed time.Duration) int {
+	if l.Duration > 0 {
+		elapsed = min(elapsed, l.Duration)
 	}
-	t.mu.Unlock()
+	due := max(int(math.Ceil(elapsed.Seconds()*l.Rate)), 1)
+	if l.Calls > 0 {
+		due = min(due, l.Calls)
+	}
+	return due
+}
+
+// place starts a call of a load whose turn was so long after the first.
+func (s *Server) place(l *Load, t *tally, turn time.Duration) {
 	cfg := l.Call
 	cfg.observe = t
-	if _, err := s.Call(context.Background(), cfg); err != nil {
-		t.mu.Lock()
+	late := max(time.Since(t.begun)-turn, 0)
+	_, err := s.Call(context.Background(), cfg)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if err != nil {
 		t.report.Refused++
-		t.mu.Unlock()
+		return
+	}
+	t.lates = append(t.lates, late)
+}
+
+// room tells whether there may be one call more.
+func (t *tally) room(limit int) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return limit <= 0 || len(t.live) < limit
+}
+
+func (t *tally) skipped(n int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.report.Skipped = n; n > 0 {
+		t.lastTurn = time.Now()
 	}
 }
 
@@ -209,7 +250,7 @@ func (t *tally) began(ch *channel) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.report.Started++
-	t.lastBegun = time.Now()
+	t.lastTurn = time.Now()
 	t.live[ch] = struct{}{}
 	t.report.Peak = max(t.report.Peak, len(t.live))
 }
@@ -227,11 +268,9 @@ func (t *tally) ended(ch *channel, s State, lasted time.Duration) {
 	} else {
 		t.report.Failed++
 	}
-	if len(t.live) == 0 {
-		select {
-		case t.idle <- struct{}{}:
-		default:
-		}
+	select {
+	case t.freed <- struct{}{}:
+	default:
 	}
 }
 
@@ -241,10 +280,14 @@ func (t *tally) snapshot() Report {
 	r := t.report
 	r.Causes = maps.Clone(r.Causes)
 	r.Elapsed = time.Since(t.begun)
-	if starting := t.lastBegun.Sub(t.begun).Seconds(); r.Started > 1 && starting > 0 {
-		r.Rate = float64(r.Started-1) / starting
+	intervals := r.Started - 1
+	if r.Skipped > 0 {
+		intervals = r.Started // the next one was due
 	}
-	r.Answer, r.Duration = latency(t.answers), latency(t.durations)
+	if starting := t.lastTurn.Sub(t.begun).Seconds(); intervals > 0 && starting > 0 {
+		r.Rate = float64(intervals) / starting
+	}
+	r.Answer, r.Duration, r.Late = latency(t.answers), latency(t.durations), latency(t.lates)
 	return r
 }
 
@@ -261,7 +304,7 @@ func (t *tally) drain(ctx context.Context, patience time.Duration) {
 			return
 		}
 		select {
-		case <-t.idle:
+		case <-t.freed:
 			continue
 		case <-timer.C:
 		case <-ctx.Done():

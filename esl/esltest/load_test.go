@@ -41,13 +41,65 @@ func TestLoadCountsFailures(t *testing.T) {
 	}
 }
 
+// Calls beyond Concurrent wait for their place: all are made, and the report says how late.
+func TestLoadWaitsForAPlace(t *testing.T) {
+	srv := start(t, esltest.Config{})
+	report, err := srv.Load(testContext(t), esltest.Load{
+		Rate: 1000, Calls: 20, Concurrent: 5, Call: esltest.CallConfig{HangupAfter: 100 * time.Millisecond},
+	})
+	if err != nil || report.Started != 20 || report.Answered != 20 || report.Skipped != 0 || report.Peak != 5 {
+		t.Errorf("report %+v, %v", report, err)
+	}
+	// The last five come after three rounds of the others, less the 19 ms after which their turn was.
+	if report.Late.Count != 20 || report.Late.Max < 270*time.Millisecond || report.Late.P50 < 80*time.Millisecond {
+		t.Errorf("late %+v", report.Late)
+	}
+	if report.Wanted != 1000 || report.Rate > 70 {
+		t.Errorf("%v calls per second of %v, want 63 at most", report.Rate, report.Wanted)
+	}
+	if text := report.String(); !strings.Contains(text, "1000.0 wanted") || !strings.Contains(text, "started late by p50 ") {
+		t.Errorf("text %q", text)
+	}
+}
+
+// The end of the duration ends the making of calls, also for those that wait for a place.
+func TestLoadEndsWithItsDuration(t *testing.T) {
+	srv := start(t, esltest.Config{})
+	report, err := srv.Load(testContext(t), esltest.Load{
+		Rate: 100, Duration: 200 * time.Millisecond, Concurrent: 5, Call: esltest.CallConfig{HangupAfter: 2 * time.Second},
+	})
+	if err != nil || report.Started != 5 || report.Skipped != 15 || report.Ended != 5 || report.Cut != 0 || report.Rate > 25 {
+		t.Errorf("report %+v, %v", report, err)
+	}
+	report, err = srv.Load(testContext(t), esltest.Load{Rate: 100, Duration: 200 * time.Millisecond, Drain: time.Millisecond})
+	if err != nil || report.Started != 20 || report.Skipped != 0 {
+		t.Errorf("without a bound: report %+v, %v", report, err)
+	}
+}
+
 func TestLoadHangsUpWhatStays(t *testing.T) {
 	srv := start(t, esltest.Config{})
-	ctx, cancel := context.WithCancel(testContext(t))
-	report, err := srv.Load(ctx, esltest.Load{Rate: 1000, Calls: 20, Concurrent: 5, Drain: 20 * time.Millisecond})
-	cancel()
-	if err != nil || report.Started != 5 || report.Skipped != 15 || report.Cut != 5 || report.Ended != 5 {
+	report, err := srv.Load(testContext(t), esltest.Load{Rate: 1000, Calls: 5, Drain: 20 * time.Millisecond})
+	if err != nil || report.Started != 5 || report.Cut != 5 || report.Ended != 5 {
 		t.Errorf("report %+v, %v", report, err)
+	}
+	ctx, cancel := context.WithTimeout(testContext(t), 100*time.Millisecond)
+	defer cancel()
+	report, err = srv.Load(ctx, esltest.Load{Rate: 1000, Calls: 20, Concurrent: 5})
+	if err != nil || report.Started != 5 || report.Skipped != 15 || report.Cut != 5 || report.Ended != 5 {
+		t.Errorf("stopped: report %+v, %v", report, err)
+	}
+}
+
+func TestLoadRefuses(t *testing.T) {
+	srv := start(t, esltest.Config{})
+	for name, load := range map[string]esltest.Load{
+		"rate": {Rate: -1}, "duration": {Duration: -1}, "calls": {Calls: -1}, "concurrent": {Concurrent: -1},
+		"uuid": {Call: esltest.CallConfig{UUID: "one"}},
+	} {
+		if report, err := srv.Load(testContext(t), load); err == nil {
+			t.Errorf("%s: no error, %+v", name, report)
+		}
 	}
 }
 
