@@ -30,19 +30,31 @@ type Proxy struct {
 	closed bool
 	refuse bool
 	frozen chan struct{} // not nil while nothing passes; closed by the thaw
-	chunk  int           // of writes to the client; 0 as they come
+	chunk  int           // of writes to the victim; 0 as they come
 	merge  time.Duration
-	budget int // bytes that the next connection's client still gets; 0 without bound
+	budget int           // bytes that the next connection's victim still gets; 0 without bound
+	holdAt int           // bytes after which the next connection's victim gets no more until held closes
+	held   chan struct{} // not nil from Hold to Release
+	jumps  bool
 	made   int
+
+	reversed bool // the target is the victim, not the client
 }
 
 // New starts a proxy on a free port of 127.0.0.1 that passes connections to target.
-func New(target string) (*Proxy, error) {
+// Its victim is the client: Split, Merge, CutAfter, Hold, Jump and Inject are about
+// what the client gets.
+func New(target string) (*Proxy, error) { return start(target, false) }
+
+// NewReversed is New with the target as the victim: for a target that is tested.
+func NewReversed(target string) (*Proxy, error) { return start(target, true) }
+
+func start(target string, reversed bool) (*Proxy, error) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
 	}
-	p := &Proxy{target: target, ln: ln, links: map[*link]struct{}{}}
+	p := &Proxy{target: target, ln: ln, links: map[*link]struct{}{}, reversed: reversed}
 	p.wg.Go(p.accept)
 	return p, nil
 }
@@ -71,6 +83,7 @@ func (p *Proxy) Close() {
 	p.mu.Unlock()
 	p.ln.Close()
 	p.Thaw()
+	p.Release()
 	p.Cut(FIN)
 	p.wg.Wait()
 }
@@ -90,7 +103,7 @@ func (p *Proxy) Cut(end End) int {
 }
 
 // CutAfter ends the connections that are made from now on with a FIN once their
-// client has got n bytes. Zero ends none.
+// victim has got n bytes. Zero ends none.
 func (p *Proxy) CutAfter(n int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -124,26 +137,74 @@ func (p *Proxy) Thaw() {
 	}
 }
 
-// Split tears what clients get into writes of n bytes. Zero writes as it comes.
+// Split tears what victims get into writes of n bytes. Zero writes as it comes.
 func (p *Proxy) Split(n int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.chunk = n
 }
 
-// Merge gathers what clients get within d into one write.
+// Merge gathers what victims get within d into one write.
 func (p *Proxy) Merge(d time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.merge = d
 }
 
-// Inject writes garbage to every client, wherever its stream stands.
-func (p *Proxy) Inject(garbage []byte) {
+// Hold keeps the connections that are made from now on open, but gives their victim
+// no more than n bytes until Release; zero lets them come no further than being made.
+func (p *Proxy) Hold(n int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.holdAt = n
+	if p.held == nil {
+		p.held = make(chan struct{})
+	}
+}
+
+// Held returns how many connections a Hold keeps at present.
+func (p *Proxy) Held() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	n := 0
 	for l := range p.links {
-		_, _ = l.client.Write(garbage) // a client that is gone needs none
+		if l.waits {
+			n++
+		}
+	}
+	return n
+}
+
+// Release undoes Hold: what was kept passes.
+func (p *Proxy) Release() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.held != nil {
+		close(p.held)
+		p.held = nil
+	}
+}
+
+// Jump lets FreeSWITCH's clock jump by hours and days, forwards and backwards, with
+// every event that passes: the times in their Event-Date-Timestamp are changed.
+func (p *Proxy) Jump(jumps bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.jumps = jumps
+}
+
+// Inject writes garbage to every victim, wherever its stream stands.
+func (p *Proxy) Inject(garbage []byte) {
+	p.mu.Lock()
+	var victims []net.Conn
+	for l := range p.links {
+		if nc := l.victim(); nc != nil {
+			victims = append(victims, nc)
+		}
+	}
+	p.mu.Unlock()
+	for _, nc := range victims {
+		_, _ = nc.Write(garbage) // a victim that is gone needs none
 	}
 }
 
@@ -159,6 +220,9 @@ func (p *Proxy) accept() {
 		ok := !p.refuse && !p.closed
 		if ok {
 			l.budget = p.budget
+			if p.held != nil {
+				l.holds, l.holdAt = true, p.holdAt
+			}
 			p.links[l] = struct{}{}
 		}
 		p.mu.Unlock()
@@ -173,140 +237,4 @@ func (p *Proxy) accept() {
 func reset(nc *net.TCPConn) {
 	_ = nc.SetLinger(0) // it is closed either way
 	nc.Close()
-}
-
-// link is one connection through the proxy.
-type link struct {
-	proxy  *Proxy
-	client *net.TCPConn
-	budget int
-
-	mu     sync.Mutex
-	server *net.TCPConn // nil until dialled
-	once   sync.Once
-	gone   chan struct{}
-}
-
-func (l *link) cut(end End) {
-	l.once.Do(func() {
-		close(l.gone)
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		for _, nc := range []*net.TCPConn{l.client, l.server} {
-			switch {
-			case nc == nil:
-			case end == RST:
-				reset(nc)
-			default:
-				nc.Close()
-			}
-		}
-	})
-}
-
-// wait holds a piece of the stream back while the proxy is frozen. It reports false
-// once the connection is gone.
-func (l *link) wait() bool {
-	for {
-		l.proxy.mu.Lock()
-		frozen := l.proxy.frozen
-		l.proxy.mu.Unlock()
-		if frozen == nil {
-			return true
-		}
-		select {
-		case <-frozen:
-		case <-l.gone:
-			return false
-		}
-	}
-}
-
-func (l *link) run() {
-	defer func() {
-		l.cut(FIN)
-		l.proxy.mu.Lock()
-		delete(l.proxy.links, l)
-		l.proxy.mu.Unlock()
-	}()
-	if !l.wait() {
-		return
-	}
-	server, err := l.dial()
-	if err != nil {
-		return
-	}
-	var up sync.WaitGroup
-	up.Go(func() {
-		defer l.cut(FIN)
-		l.pass(l.client, func(b []byte) bool { _, err := server.Write(b); return err == nil })
-	})
-	l.pass(server, l.deliver)
-	l.cut(FIN)
-	up.Wait()
-}
-
-func (l *link) dial() (*net.TCPConn, error) {
-	nc, err := net.DialTimeout("tcp", l.proxy.target, 10*time.Second)
-	if err != nil {
-		return nil, err
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	select {
-	case <-l.gone:
-		nc.Close()
-		return nil, net.ErrClosed
-	default:
-	}
-	l.server = nc.(*net.TCPConn)
-	return l.server, nil
-}
-
-// pass carries one direction.
-func (l *link) pass(from *net.TCPConn, deliver func([]byte) bool) {
-	buf := make([]byte, 64<<10)
-	for {
-		n, err := from.Read(buf)
-		if n > 0 && (!l.wait() || !deliver(buf[:n])) {
-			return
-		}
-		if err != nil {
-			return
-		}
-	}
-}
-
-// deliver writes to the client in the form that is asked for, up to the budget.
-func (l *link) deliver(b []byte) bool {
-	l.proxy.mu.Lock()
-	chunk, merge := l.proxy.chunk, l.proxy.merge
-	l.proxy.mu.Unlock()
-	if merge > 0 {
-		timer := time.NewTimer(merge)
-		select {
-		case <-timer.C: // what comes meanwhile is read in one piece afterwards
-		case <-l.gone:
-			timer.Stop()
-			return false
-		}
-	}
-	over := false
-	if l.budget > 0 {
-		if len(b) >= l.budget {
-			b, over = b[:l.budget], true
-		}
-		l.budget -= len(b)
-	}
-	if chunk <= 0 {
-		chunk = len(b)
-	}
-	for len(b) > 0 {
-		n, err := l.client.Write(b[:min(chunk, len(b))])
-		if err != nil {
-			return false
-		}
-		b = b[n:]
-	}
-	return !over
 }
