@@ -2,7 +2,9 @@ package observability
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net/url"
 	"os"
 	"strings"
 
@@ -33,14 +35,80 @@ func exported(signal string) bool {
 	}
 }
 
+// SettingError is what New returns for an environment variable that says nothing sensible.
+type SettingError struct {
+	// Name is the variable and Value what it holds, without secrets.
+	Name, Value string
+	// Err says what is allowed.
+	Err error
+}
+
+func (e *SettingError) Error() string {
+	return fmt.Sprintf("observability: %s=%q: %v", e.Name, e.Value, e.Err)
+}
+
+// Unwrap returns what is allowed, as an error.
+func (e *SettingError) Unwrap() error { return e.Err }
+
+func wrongSetting(name, allowed string) error {
+	return &SettingError{Name: name, Value: scrub(os.Getenv(name)), Err: errors.New(allowed)}
+}
+
+// checkEndpoint looks at where a signal is to be sent: the exporters take what is no URL for nothing said, or for a URL
+// without a host, and say so to nobody.
+func checkEndpoint(signal string) error {
+	if exporter := os.Getenv("OTEL_" + signal + "_EXPORTER"); exporter != "" && exporter != "otlp" {
+		return nil
+	}
+	name := "OTEL_EXPORTER_OTLP_" + signal + "_ENDPOINT"
+	if os.Getenv(name) == "" {
+		name = "OTEL_EXPORTER_OTLP_ENDPOINT"
+	}
+	value := strings.TrimSpace(os.Getenv(name))
+	if value == "" {
+		return nil // the standard's default
+	}
+	if u, err := url.Parse(value); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return wrongSetting(name, "not a URL to send to: such as http://127.0.0.1:4318 is allowed")
+	}
+	return nil
+}
+
+// blame finds the variable because of which a signal's exporter could not be made.
+func blame(signal string, err error) error {
+	exporter := "OTEL_" + signal + "_EXPORTER"
+	if value := os.Getenv(exporter); value == "" || value == "otlp" {
+		for _, name := range []string{"OTEL_EXPORTER_OTLP_" + signal + "_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"} {
+			switch os.Getenv(name) {
+			case "": // the other one counts
+				continue
+			case "grpc", "http/protobuf":
+			default:
+				return wrongSetting(name, "not a protocol: http/protobuf and grpc are allowed")
+			}
+			break
+		}
+	} else if value != "console" {
+		allowed := "not an exporter: otlp, console and none are allowed"
+		if signal == "METRICS" {
+			allowed = "not an exporter: otlp, console, prometheus and none are allowed"
+		}
+		return wrongSetting(exporter, allowed)
+	}
+	return fmt.Errorf("observability: %s exporter: %w", strings.ToLower(signal), err)
+}
+
 // metricReaders returns what sends metrics away, beside /metrics.
 func metricReaders(ctx context.Context) ([]sdkmetric.Option, error) {
 	if !exported("METRICS") {
 		return nil, nil
 	}
+	if err := checkEndpoint("METRICS"); err != nil {
+		return nil, err
+	}
 	reader, err := autoexport.NewMetricReader(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("observability: metrics exporter: %w", err)
+		return nil, blame("METRICS", err)
 	}
 	return []sdkmetric.Option{sdkmetric.WithReader(reader)}, nil
 }
@@ -49,9 +117,12 @@ func (t *telemetry) startTraces(ctx context.Context) error {
 	if !exported("TRACES") {
 		return nil
 	}
+	if err := checkEndpoint("TRACES"); err != nil {
+		return err
+	}
 	exporter, err := autoexport.NewSpanExporter(ctx)
 	if err != nil {
-		return fmt.Errorf("observability: traces exporter: %w", err)
+		return blame("TRACES", err)
 	}
 	// The sampler is OTEL_TRACES_SAMPLER's, which the SDK reads itself.
 	provider := sdktrace.NewTracerProvider(
@@ -68,9 +139,12 @@ func (t *telemetry) startLogs(ctx context.Context) error {
 	if !exported("LOGS") {
 		return nil
 	}
+	if err := checkEndpoint("LOGS"); err != nil {
+		return err
+	}
 	exporter, err := autoexport.NewLogExporter(ctx)
 	if err != nil {
-		return fmt.Errorf("observability: logs exporter: %w", err)
+		return blame("LOGS", err)
 	}
 	provider := sdklog.NewLoggerProvider(
 		sdklog.WithProcessor(sdklog.NewBatchProcessor(exporter)),
