@@ -31,7 +31,7 @@ const (
 	EnvAppPort = "ESL_APP_PORT"
 	// EnvAllow lists the networks (CIDR) or addresses from which FreeSWITCH may connect, separated by commas.
 	EnvAllow = "GENESIS_ALLOW"
-	// EnvMaxSessions bounds the calls at a time: 20,000.
+	// EnvMaxSessions bounds the calls at a time: 20,000, or 1,000 for a *program.Outbound, where each is a process.
 	EnvMaxSessions = "GENESIS_MAX_SESSIONS"
 	// EnvMaxRate bounds the new calls per second: no bound.
 	EnvMaxRate = "GENESIS_MAX_RATE"
@@ -51,6 +51,10 @@ const (
 	EnvShutdownTimeout = "GENESIS_SHUTDOWN_TIMEOUT"
 	// EnvDrainDelay is how long to go on serving after /ready has turned 503: 0s.
 	EnvDrainDelay = "GENESIS_DRAIN_DELAY"
+	// EnvHeartbeatTimeout is the greatest age of FreeSWITCH's last HEARTBEAT at which a consumer is healthy: 30s.
+	EnvHeartbeatTimeout = "GENESIS_HEARTBEAT_TIMEOUT"
+	// EnvTraceEventHeaders puts the headers of events into their spans: false.
+	EnvTraceEventHeaders = "GENESIS_TRACE_EVENT_HEADERS"
 	// EnvMode is consumer or outbound. `genesis consumer` and `genesis outbound` set it for the app that they run, so
 	// that the wrong one is noticed.
 	EnvMode = "GENESIS_MODE"
@@ -102,6 +106,15 @@ func (e *environment) count(name string) int {
 		e.wrong(name, value, "not a number: 1 and more is allowed")
 	}
 	return n
+}
+
+func (e *environment) truth(name string) bool {
+	value := e.get(name, "false")
+	yes, err := strconv.ParseBool(value)
+	if err != nil {
+		e.wrong(name, value, "not a truth value: true, false are allowed")
+	}
+	return yes
 }
 
 // networks reads CIDRs and plain addresses.
@@ -210,6 +223,9 @@ func (c *config) resolve(mode observability.Mode) error {
 	if c.drainDelay == 0 {
 		c.drainDelay = e.duration(EnvDrainDelay, 0)
 	}
+	if !c.traceHeaders {
+		c.traceHeaders = e.truth(EnvTraceEventHeaders)
+	}
 	if c.observe == "" && c.observeListener == nil && !c.noObserve {
 		c.observeListener = e.inherited(EnvObservabilityFD)
 		c.observe = net.JoinHostPort(e.get(EnvObservabilityHost, ""), e.port(EnvObservabilityPort, "8000", 0))
@@ -228,6 +244,9 @@ func (c *config) resolve(mode observability.Mode) error {
 func (c *config) resolveConsumer(e *environment) {
 	if c.addr == "" {
 		c.addr = net.JoinHostPort(e.get(EnvHost, "127.0.0.1"), e.port(EnvPort, "8021", 1))
+	}
+	if c.heartbeat == 0 {
+		c.heartbeat = e.duration(EnvHeartbeatTimeout, observability.DefaultHeartbeatTimeout)
 	}
 	if c.user == "" {
 		c.user = e.get(EnvUser, "")

@@ -54,10 +54,10 @@ func RunContext(ctx context.Context, app any, opts ...Option) error {
 	}
 	obs, err := observability.New(observability.Config{
 		Mode: mode, ServiceName: c.name, Version: c.version, Logger: c.logger, DrainDelay: c.drainDelay,
-		Token: c.token,
+		Token: c.token, HeartbeatTimeout: c.heartbeat, TraceEventHeaders: c.traceHeaders,
 	})
 	if err != nil {
-		return err
+		return wrongSetting(err)
 	}
 	r := &run{config: c, obs: obs, log: obs.Logger()}
 	if c.globals {
@@ -67,6 +67,15 @@ func RunContext(ctx context.Context, app any, opts ...Option) error {
 		otel.SetErrorHandler(obs.ErrorHandler())
 	}
 	return r.run(ctx, mode, serve)
+}
+
+// wrongSetting makes a ConfigError of what observability.New says.
+func wrongSetting(err error) error {
+	var setting *observability.SettingError
+	if errors.As(err, &setting) {
+		return &ConfigError{Name: setting.Name, Value: setting.Value, Err: setting.Err}
+	}
+	return &ConfigError{Name: "telemetry", Err: err}
 }
 
 // serveFunc serves an app until ctx ends, then ends it gracefully.
@@ -79,10 +88,12 @@ func serverOf(app any) (observability.Mode, serveFunc, error) {
 		return observability.Consumer, serveConsumer(app), nil
 	case *program.Consumer:
 		return observability.Consumer, serveProgram(app), nil
+	case *program.Outbound:
+		return observability.Outbound, serveOutbound(app, program.DefaultMaxSessions), nil
 	case outbound.Handler:
-		return observability.Outbound, serveOutbound(app), nil
+		return observability.Outbound, serveOutbound(app, outbound.DefaultMaxSessions), nil
 	case func(context.Context, *outbound.Session) error:
-		return observability.Outbound, serveOutbound(outbound.HandlerFunc(app)), nil
+		return observability.Outbound, serveOutbound(outbound.HandlerFunc(app), outbound.DefaultMaxSessions), nil
 	}
 	return "", nil, fmt.Errorf("genesis: Run takes a *consumer.App, an outbound.Handler, a *program.Consumer or a *program.Outbound, not %T", app)
 }

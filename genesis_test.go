@@ -51,7 +51,9 @@ func start(t *testing.T, app any, opts ...genesis.Option) (genesis.Started, func
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	up, ended := make(chan genesis.Started, 1), make(chan error, 1)
-	opts = append(opts, quiet(), genesis.Observability("127.0.0.1:0"), genesis.OnStart(func(s genesis.Started) { up <- s }))
+	opts = append([]genesis.Option{
+		quiet(), genesis.Observability("127.0.0.1:0"), genesis.OnStart(func(s genesis.Started) { up <- s }),
+	}, opts...)
 	go func() { ended <- genesis.RunContext(ctx, app, opts...) }()
 	stop := func() error {
 		cancel()
@@ -199,6 +201,8 @@ func TestExitCodes(t *testing.T) {
 		{"bad level", consumer.New(), map[string]string{"ESL_LOG_LEVEL": "loud"}, 78, "loud"},
 		{"bad network", call, map[string]string{"GENESIS_ALLOW": "10.0.0.0/99"}, 78, "not a network"},
 		{"bad timeout", call, map[string]string{"GENESIS_SHUTDOWN_TIMEOUT": "ten"}, 78, "not a duration"},
+		{"bad heartbeat timeout", consumer.New(), map[string]string{"GENESIS_HEARTBEAT_TIMEOUT": "often"}, 78, "GENESIS_HEARTBEAT_TIMEOUT"},
+		{"bad truth", consumer.New(), map[string]string{"GENESIS_TRACE_EVENT_HEADERS": "maybe"}, 78, "true, false are allowed"},
 		{"wrong mode", call, map[string]string{"GENESIS_MODE": "consumer"}, 78, "genesis outbound"},
 		{"bad expression", badApp, nil, 78, `bad regular expression "("`},
 		{"busy port", call, map[string]string{"ESL_APP_PORT": taken}, 1, "address already in use"},

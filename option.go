@@ -35,6 +35,8 @@ type config struct {
 	logger          *slog.Logger
 	stopTimeout     time.Duration
 	drainDelay      time.Duration
+	heartbeat       time.Duration
+	traceHeaders    bool
 	checks          []observability.Check
 	onStart         []func(Started)
 	client          []func(*esl.ClientConfig)
@@ -72,7 +74,8 @@ func Allow(prefixes ...netip.Prefix) Option {
 	return func(c *config) { c.allow = append(c.allow, prefixes...) }
 }
 
-// MaxSessions bounds the calls handled at a time; more are turned away and counted. Zero leaves it to the environment.
+// MaxSessions bounds the calls handled at a time; more are turned away and counted. Zero leaves it to the environment,
+// whose default is outbound.DefaultMaxSessions, or program.DefaultMaxSessions for a *program.Outbound.
 func MaxSessions(n int) Option {
 	return func(c *config) { c.maxSessions = n }
 }
@@ -118,6 +121,18 @@ func ShutdownTimeout(d time.Duration) Option {
 // the environment.
 func DrainDelay(d time.Duration) Option {
 	return func(c *config) { c.drainDelay = d }
+}
+
+// HeartbeatTimeout is the greatest age of FreeSWITCH's last HEARTBEAT at which a consumer is healthy: more than
+// FreeSWITCH's event-heartbeat-interval. Zero leaves it to the environment.
+func HeartbeatTimeout(d time.Duration) Option {
+	return func(c *config) { c.heartbeat = d }
+}
+
+// TraceEventHeaders puts the headers of events into their spans, as event.header.NAME: phone numbers and much else.
+// Without it the environment decides; at log level debug they are there anyway.
+func TraceEventHeaders() Option {
+	return func(c *config) { c.traceHeaders = true }
 }
 
 // Check watches something that the app depends on, such as a database; see observability.Check.

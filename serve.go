@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"net"
+	"sync"
 	"time"
 
 	"github.com/genesis-esl/genesis/call"
@@ -120,8 +121,12 @@ func (r *run) consumerHooks(own *consumer.Hooks) *consumer.Hooks {
 	}
 }
 
-func serveOutbound(h outbound.Handler) serveFunc {
+// serveOutbound serves calls, at most maxSessions at a time unless a setting says otherwise.
+func serveOutbound(h outbound.Handler, maxSessions int) serveFunc {
 	return func(ctx context.Context, r *run) error {
+		if r.maxSessions != 0 {
+			maxSessions = r.maxSessions
+		}
 		instruments, err := call.NewInstruments(r.obs.MeterProvider(), r.obs.TracerProvider())
 		if err != nil {
 			return err
@@ -132,10 +137,10 @@ func serveOutbound(h outbound.Handler) serveFunc {
 					return failure(s, h.HandleSession(ctx, s))
 				})
 			}),
-			Allow: r.allow, MaxSessions: r.maxSessions, MaxRate: r.maxRate,
+			Allow: r.allow, MaxSessions: maxSessions, MaxRate: r.maxRate,
 			Hooks: r.obs.Hooks(), Instruments: instruments, Logger: r.log,
 			SessionHooks: &outbound.Hooks{
-				Rejected: func(_ net.Addr, reason outbound.Reason) { r.obs.Rejected(string(reason)) },
+				Rejected: r.turnedAway(),
 			},
 		}
 		for _, f := range r.server {
@@ -150,6 +155,25 @@ func serveOutbound(h outbound.Handler) serveFunc {
 			}
 		})
 		return r.accept(ctx, srv)
+	}
+}
+
+// turnedAway counts the connections that are turned away, and says so in the log once a minute at most: the next ones
+// cost as little as they can.
+func (r *run) turnedAway() func(net.Addr, outbound.Reason) {
+	var mu sync.Mutex
+	said := map[outbound.Reason]time.Time{}
+	return func(remote net.Addr, reason outbound.Reason) {
+		r.obs.Rejected(string(reason))
+		if reason == outbound.Handshake {
+			return // the server tells itself
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		if last, ok := said[reason]; !ok || time.Since(last) > time.Minute {
+			said[reason] = time.Now()
+			r.log.Warn("FreeSWITCH's connection is turned away, further ones are counted", "remote", remote.String(), "reason", string(reason))
+		}
 	}
 }
 

@@ -44,7 +44,7 @@ type Server struct {
 	// listener. Others are closed at once and counted.
 	Allow []netip.Prefix
 	// MaxSessions bounds the sessions at any time; more are closed at once and
-	// counted. Default 20,000; negative means no bound.
+	// counted. Default DefaultMaxSessions; negative means no bound.
 	MaxSessions int
 	// MaxRate bounds the new connections per second, after a burst of as many; more are
 	// closed at once and counted. Zero means no bound.
@@ -97,8 +97,10 @@ type Server struct {
 	end       context.CancelCauseFunc
 }
 
+// DefaultMaxSessions is the default of Server.MaxSessions.
+const DefaultMaxSessions = 20_000
+
 const (
-	defaultMaxSessions      = 20_000
 	defaultHandshakeTimeout = 10 * time.Second
 	defaultCloseTimeout     = 5 * time.Second
 	defaultLinger           = 10 * time.Second
@@ -180,7 +182,7 @@ func (srv *Server) admit(nc net.Conn) {
 	}
 	limit := srv.MaxSessions
 	if limit == 0 {
-		limit = defaultMaxSessions
+		limit = DefaultMaxSessions
 	}
 	if n := srv.active.Add(1); limit > 0 && n > int64(limit) {
 		srv.active.Add(-1)

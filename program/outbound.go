@@ -13,7 +13,8 @@ import (
 // Outbound runs an executable for each call that FreeSWITCH hands over: one
 // process a call, which reads the call's data and events from its stdin and
 // writes what is to be done to its stdout. It is an outbound.Handler, safe for
-// concurrent use; bound the number of processes with outbound.Server.MaxSessions.
+// concurrent use; bound the number of processes with outbound.Server.MaxSessions,
+// whose own default is far too high for that (genesis.Run has DefaultMaxSessions).
 //
 // The file is looked up anew for each call: after a change new calls get the new
 // program, and calls in progress keep the old one.
@@ -37,6 +38,10 @@ type Outbound struct {
 	// slog.Default() when nil.
 	Logger *slog.Logger
 }
+
+// DefaultMaxSessions is how many calls at a time genesis.Run gives to an Outbound
+// when nothing else is said: each is a process, and memory that is not ours.
+const DefaultMaxSessions = 1000
 
 // hangupGrace is how long after the hangup CHANNEL_HANGUP_COMPLETE, which has all
 // about the call, is waited for before the program's stdin is closed.

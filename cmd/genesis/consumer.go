@@ -27,6 +27,10 @@ func consumerCommand() *cli.Command {
 			&cli.StringFlag{Name: "password", EnvVars: []string{genesis.EnvPassword}, DefaultText: "ClueCon", Usage: "its `PASSWORD`"},
 			&cli.StringFlag{Name: "password-file", EnvVars: []string{genesis.EnvPasswordFile}, Usage: "read the password from the first line of `FILE`"},
 			&cli.StringFlag{Name: "user", EnvVars: []string{genesis.EnvUser}, Usage: "log in as `USER@DOMAIN` of the directory"},
+			&cli.StringFlag{
+				Name: "heartbeat-timeout", EnvVars: []string{genesis.EnvHeartbeatTimeout}, Value: "30s",
+				Usage: "be healthy as long as the last HEARTBEAT is no older than `TIME`",
+			},
 			&cli.StringSliceFlag{Name: "event", Usage: "get events called `NAME`, or of that subclass (repeatable; default all)"},
 			&cli.StringSliceFlag{Name: "filter", Usage: "get events whose header has a value, as `HEADER=VALUE` (repeatable)"},
 			&cli.StringSliceFlag{Name: "match", Usage: "print events whose header matches an expression, as `HEADER=REGEXP` (repeatable)"},

@@ -27,7 +27,7 @@ func outboundCommand() *cli.Command {
 			&cli.StringFlag{Name: "host", EnvVars: []string{genesis.EnvAppHost}, Value: "127.0.0.1", Usage: "await FreeSWITCH on `ADDRESS`"},
 			&cli.StringFlag{Name: "port", EnvVars: []string{genesis.EnvAppPort}, Value: "9000", Usage: "and on `PORT`; 0 picks a free one and logs it"},
 			&cli.StringSliceFlag{Name: "allow", EnvVars: []string{genesis.EnvAllow}, DefaultText: "all", Usage: "let FreeSWITCH connect from `CIDR` only (repeatable)"},
-			&cli.StringFlag{Name: "max-sessions", EnvVars: []string{genesis.EnvMaxSessions}, DefaultText: "20000", Usage: "handle `N` calls at a time at most"},
+			&cli.StringFlag{Name: "max-sessions", EnvVars: []string{genesis.EnvMaxSessions}, DefaultText: "20000; 1000 for a program, which is a process a call", Usage: "handle `N` calls at a time at most, turn away more"},
 			&cli.StringFlag{Name: "max-rate", EnvVars: []string{genesis.EnvMaxRate}, DefaultText: "no bound", Usage: "take `N` new calls per second at most"},
 			&cli.StringSliceFlag{Name: "execute", Usage: "run the dialplan application `APP[:ARGS]` (repeatable; default answer, then echo)"},
 			&cli.BoolFlag{Name: "resume", DisableDefaultText: true, Usage: "go on in the dialplan when the program or the last application has ended, do not hang up"},

@@ -35,6 +35,9 @@ func settingsOf(c *cli.Context) settings {
 	if c.Bool("json") {
 		s[genesis.EnvLogFormat] = "json"
 	}
+	if c.Bool("trace-event-headers") {
+		s[genesis.EnvTraceEventHeaders] = "true"
+	}
 	return s
 }
 
@@ -94,6 +97,10 @@ func serviceFlags() []cli.Flag {
 		&cli.StringFlag{
 			Name: "drain-delay", EnvVars: []string{genesis.EnvDrainDelay}, Value: "0s",
 			Usage: "go on for `TIME` after /ready has turned 503, before closing anything",
+		},
+		&cli.BoolFlag{
+			Name: "trace-event-headers", DisableDefaultText: true,
+			Usage: "put the headers of events, phone numbers among them, into their spans [$" + genesis.EnvTraceEventHeaders + "]",
 		},
 	}
 }
