@@ -120,6 +120,32 @@ func TestRoundRobin(t *testing.T) {
 	}
 }
 
+// TestGroup has turns counted by the group's name, whoever is in it at the time.
+func TestGroup(t *testing.T) {
+	w := newWorld(t)
+	r := newRinger(t, ring.Config{})
+	for i, tt := range []struct {
+		group string
+		list  []ring.Destination
+		want  string
+	}{
+		{"sales", users("a", "b", "c"), "a"},
+		{"sales", users("a", "b", "c"), "b"},
+		{"support", users("a", "b", "c"), "a"}, // the same people, another group
+		{"sales", users("d", "e", "f"), "f"},   // other people, the same group
+		{"support", users("a", "b", "c"), "b"},
+	} {
+		answer, err := r.Ring(w.ctx, w.calls, tt.list, ring.RoundRobin, ring.Group(tt.group))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := answer.Destination.ID; got != tt.want {
+			t.Errorf("call %d, to %s, went to %s, want %s", i, tt.group, got, tt.want)
+		}
+		w.hangUp(answer)
+	}
+}
+
 func TestShares(t *testing.T) {
 	w := newWorld(t)
 	r := newRinger(t, ring.Config{})

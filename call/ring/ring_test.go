@@ -267,3 +267,46 @@ func TestConnect(t *testing.T) {
 	}
 	w.empty()
 }
+
+// TestVars sets variables on every leg, those of a destination over those of all.
+func TestVars(t *testing.T) {
+	w := newWorld(t, esltest.Endpoint{Match: "user/", Ring: time.Millisecond, Answer: -1})
+	list := users("plain", "special")
+	list[1].Vars = call.Vars{"tenant": "its own"}
+	done := make(chan error, 1)
+	go func() {
+		vars := call.Vars{"tenant": "acme, inc", "color": "blue"}
+		_, err := newRinger(t, ring.Config{}).Ring(w.ctx, w.calls, list, ring.Parallel, ring.Vars(vars), ring.Timeout(soon))
+		done <- err
+	}()
+	w.await("CHANNEL_PROGRESS", "plain", 0)
+	w.await("CHANNEL_PROGRESS", "special", 0)
+	seen := map[string]string{}
+	for _, leg := range w.fs.Legs() {
+		if !leg.State().HungUp {
+			seen[leg.Variable("tenant")] = leg.Variable("color")
+		}
+	}
+	if len(seen) != 2 || seen["acme, inc"] != "blue" || seen["its own"] != "blue" {
+		t.Errorf("the legs have tenant and color %v", seen)
+	}
+	for _, leg := range w.fs.Legs() {
+		leg.Answer()
+	}
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
+
+// TestDirectoryGroup rings groups of FreeSWITCH's directory.
+func TestDirectoryGroup(t *testing.T) {
+	w := newWorld(t, esltest.Endpoint{Match: `^group/nights@example\.net$`, Cause: "USER_NOT_REGISTERED"},
+		esltest.Endpoint{Match: `^group/sales@example\.net$`}, esltest.Endpoint{Match: "", Cause: "UNALLOCATED_NUMBER"})
+	answer := w.ring([]ring.Destination{
+		{To: call.To(call.Group("nights", "example.net"))}, {To: call.To(call.Group("sales", "example.net"))},
+	}, ring.Sequential)
+	if answer.Index != 1 || len(answer.Missed) != 1 || !errors.Is(answer.Missed[0].Err, call.UserNotRegistered) {
+		t.Errorf("%d answered, missed %+v", answer.Index, answer.Missed)
+	}
+	w.alone(answer)
+}
