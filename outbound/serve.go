@@ -63,7 +63,7 @@ func (srv *Server) greet(parent context.Context, nc net.Conn) (*Session, error) 
 	if err != nil {
 		return nil, err
 	}
-	s := srv.session(parent, conn, replies[0].Event())
+	s := srv.session(parent, nc, conn, replies[0].Event())
 	if err := srv.subscribe(ctx, s); err != nil {
 		_ = conn.Close()
 		return nil, err
@@ -71,8 +71,8 @@ func (srv *Server) greet(parent context.Context, nc net.Conn) (*Session, error) 
 	return s, nil
 }
 
-func (srv *Server) session(parent context.Context, conn *esl.Conn, data *esl.Event) *Session {
-	s := &Session{srv: srv, conn: conn, connect: data}
+func (srv *Server) session(parent context.Context, nc net.Conn, conn *esl.Conn, data *esl.Event) *Session {
+	s := &Session{srv: srv, nc: nc, conn: conn, connect: data}
 	mode := call.ModeOf(data.Get("Socket-Mode"), data.Get("Control"))
 	s.Channel = call.New(parent, conn, call.Config{
 		UUID: strings.Clone(data.UUID()), Mode: mode, Data: data, Instruments: srv.Instruments, Logger: srv.logger(),
@@ -167,7 +167,7 @@ func (srv *Server) expected(s *Session, err error) bool {
 
 // finish ends a call whose handler has returned, and closes its connection.
 func (srv *Server) finish(s *Session, err error) {
-	defer func() { _ = s.conn.Close() }()
+	defer srv.part(s)
 	if s.resumed.Load() || s.Away() || s.conn.Err() != nil {
 		return
 	}
@@ -182,6 +182,24 @@ func (srv *Server) finish(s *Session, err error) {
 	defer cancel()
 	if err := s.Hangup(ctx, cause); err != nil && s.conn.Err() == nil && !errors.Is(err, ErrServerClosed) {
 		srv.logger().Warn("a call could not be hung up, its connection is closed", "call", s.UUID(), "error", err)
+	}
+}
+
+// part closes the connection: our side first, and all of it once FreeSWITCH has closed
+// its own. FreeSWITCH may just be telling of the hangup, and what arrives at a closed
+// socket is answered with a reset, which FreeSWITCH would see in place of the end.
+func (srv *Server) part(s *Session) {
+	defer func() { _ = s.conn.Close() }()
+	half, ok := s.nc.(interface{ CloseWrite() error })
+	if !ok || s.conn.Err() != nil || half.CloseWrite() != nil {
+		return
+	}
+	timer := time.NewTimer(partingTimeout)
+	defer timer.Stop()
+	select { // the session's pump reads on, within the bounds of its queue
+	case <-s.conn.Done():
+	case <-timer.C:
+	case <-srv.context().Done():
 	}
 }
 

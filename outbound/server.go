@@ -104,6 +104,9 @@ const (
 	defaultHandshakeTimeout = 10 * time.Second
 	defaultCloseTimeout     = 5 * time.Second
 	defaultLinger           = 10 * time.Second
+
+	// partingTimeout is how long FreeSWITCH may take to close its side of a connection once we have closed ours.
+	partingTimeout = 2 * time.Second
 )
 
 // Sessions returns how many sessions there are at present.

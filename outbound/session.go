@@ -14,6 +14,7 @@ import (
 // connection that came with it. It is safe for concurrent use.
 type Session struct {
 	*call.Channel
+	nc      net.Conn // that of conn
 	conn    *esl.Conn
 	srv     *Server
 	connect *esl.Event
