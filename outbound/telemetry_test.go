@@ -9,11 +9,11 @@ import (
 
 	"go.opentelemetry.io/otel/attribute"
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
-	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 
 	"github.com/genesis-esl/genesis/call"
+	"github.com/genesis-esl/genesis/internal/testbed"
 	"github.com/genesis-esl/genesis/outbound"
 )
 
@@ -42,8 +42,8 @@ func TestInstruments(t *testing.T) {
 	w.place(asyncFull)
 	result(t, w, ended)
 
-	sums, counts := collect(t, reader)
-	for key, want := range map[string]int64{
+	got := testbed.Recorded(t, reader)
+	for key, want := range map[string]float64{
 		"genesis.channel.operations{error=,operation=answer,success=true}":           1,
 		"genesis.channel.operations{error=,operation=sleep,success=true}":            1,
 		"genesis.channel.operations{error=hangup,operation=bridge,success=false}":    1,
@@ -52,17 +52,11 @@ func TestInstruments(t *testing.T) {
 		"genesis.channel.bridge.operations{error=hangup,success=false}":              1,
 		"genesis.timeouts{timeout_operation=wait,timeout_type=wait}":                 1,
 		"genesis.channel.hangup.causes{hangup_cause=USER_BUSY}":                      1,
+		"genesis.channel.operation.duration{operation=answer}":                       1,
+		"genesis.call.duration{}": 1,
 	} {
-		if sums[key] != want {
-			t.Errorf("%s = %d, want %d; there are %v", key, sums[key], want, sums)
-		}
-	}
-	for key, want := range map[string]uint64{
-		"genesis.channel.operation.duration{operation=answer}": 1,
-		"genesis.call.duration{}":                              1,
-	} {
-		if counts[key] != want {
-			t.Errorf("%s counts %d, want %d; there are %v", key, counts[key], want, counts)
+		if got[key] != want {
+			t.Errorf("%s: %v, want %v; there are %v", key, got[key], want, got)
 		}
 	}
 	checkSpans(t, spans.Ended())
@@ -88,30 +82,4 @@ func checkSpans(t *testing.T, spans []sdktrace.ReadOnlySpan) {
 			t.Errorf("span %s has no channel.uuid", name)
 		}
 	}
-}
-
-// collect reads counters and the counts of histograms, by name and labels.
-func collect(t *testing.T, reader *sdkmetric.ManualReader) (map[string]int64, map[string]uint64) {
-	t.Helper()
-	var data metricdata.ResourceMetrics
-	if err := reader.Collect(context.Background(), &data); err != nil {
-		t.Fatal(err)
-	}
-	sums, counts := map[string]int64{}, map[string]uint64{}
-	enc := attribute.DefaultEncoder()
-	for _, scope := range data.ScopeMetrics {
-		for _, m := range scope.Metrics {
-			switch d := m.Data.(type) {
-			case metricdata.Sum[int64]:
-				for _, p := range d.DataPoints {
-					sums[m.Name+"{"+p.Attributes.Encoded(enc)+"}"] = p.Value
-				}
-			case metricdata.Histogram[float64]:
-				for _, p := range d.DataPoints {
-					counts[m.Name+"{"+p.Attributes.Encoded(enc)+"}"] = p.Count
-				}
-			}
-		}
-	}
-	return sums, counts
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/genesis-esl/genesis/call/queue"
+	"github.com/genesis-esl/genesis/internal/testbed"
 )
 
 func TestMemory(t *testing.T) {
@@ -29,17 +30,17 @@ func TestMiniredis(t *testing.T) {
 
 func TestRedisServer(t *testing.T) {
 	t.Parallel()
-	server := startRedis(t)
+	server := testbed.StartRedis(t)
 	t.Run("Conformance", func(t *testing.T) {
-		runConformance(t, always(func(t *testing.T) queue.Backend { return openRedis(t, server.addr) }))
+		runConformance(t, always(func(t *testing.T) queue.Backend { return openRedis(t, server.Addr) }))
 	})
 }
 
 // TestRedisCluster would find keys of one queue on different nodes.
 func TestRedisCluster(t *testing.T) {
 	t.Parallel()
-	server := startRedis(t, "--cluster-enabled", "yes")
-	client := server.cluster(t)
+	server := testbed.StartRedis(t, "--cluster-enabled", "yes")
+	client := cluster(t, server)
 	t.Run("Conformance", func(t *testing.T) {
 		runConformance(t, always(func(t *testing.T) queue.Backend {
 			backend, err := queue.NewRedis(client, queue.RedisConfig{Lease: testLease})

@@ -9,6 +9,7 @@ import (
 	"github.com/alicebob/miniredis/v2"
 
 	"github.com/genesis-esl/genesis/call/queue"
+	"github.com/genesis-esl/genesis/internal/testbed"
 )
 
 // leases is what every backend with leases must pass besides the conformance suite.
@@ -37,8 +38,8 @@ func TestMiniredisLeases(t *testing.T) {
 
 func TestRedisServerLeases(t *testing.T) {
 	t.Parallel()
-	server := startRedis(t)
-	t.Run("", func(t *testing.T) { runLeases(t, server.addr) })
+	server := testbed.StartRedis(t)
+	t.Run("", func(t *testing.T) { runLeases(t, server.Addr) })
 }
 
 // testCrash leaves a holder and a waiter behind that nobody renews.

@@ -17,6 +17,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/genesis-esl/genesis/call/queue"
+	"github.com/genesis-esl/genesis/internal/testbed"
 )
 
 // The test binary plays a process with one caller when these are set: it joins, says so, waits, says that it holds
@@ -141,10 +142,10 @@ func (p *process) kill() {
 // TestProcessesInOrder has four processes wait behind a fifth; the holder and the second of the waiters are killed.
 func TestProcessesInOrder(t *testing.T) {
 	t.Parallel()
-	server := startRedis(t)
+	server := testbed.StartRedis(t)
 	var callers []*process
 	for range 5 {
-		p := startProcess(t, "one", server.addr, t.Name())
+		p := startProcess(t, "one", server.Addr, t.Name())
 		p.expect(t, "waiting")
 		if len(callers) == 0 {
 			p.expect(t, "held")
@@ -176,11 +177,11 @@ func TestProcessesInOrder(t *testing.T) {
 // thing it is told is that the slot is lost.
 func TestStoppedProcess(t *testing.T) {
 	t.Parallel()
-	server := startRedis(t)
-	holder := startProcess(t, "one", server.addr, t.Name())
+	server := testbed.StartRedis(t)
+	holder := startProcess(t, "one", server.Addr, t.Name())
 	holder.expect(t, "waiting")
 	holder.expect(t, "held")
-	next := startProcess(t, "one", server.addr, t.Name())
+	next := startProcess(t, "one", server.Addr, t.Name())
 	next.expect(t, "waiting")
 	if err := holder.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
@@ -198,7 +199,7 @@ func TestStoppedProcess(t *testing.T) {
 // TestProcessesNeverBeyondTheLimit lets processes compete while some of them are killed holding a slot.
 func TestProcessesNeverBeyondTheLimit(t *testing.T) {
 	t.Parallel()
-	server := startRedis(t)
+	server := testbed.StartRedis(t)
 	var held, most atomic.Int32
 	var wg sync.WaitGroup
 	hold := func() {
@@ -208,7 +209,7 @@ func TestProcessesNeverBeyondTheLimit(t *testing.T) {
 	}
 	for i := range 4 {
 		wg.Go(func() {
-			p := startProcess(t, "many", server.addr, t.Name())
+			p := startProcess(t, "many", server.Addr, t.Name())
 			for round := range 6 {
 				p.expect(t, "waiting")
 				p.expect(t, "held")
@@ -216,7 +217,7 @@ func TestProcessesNeverBeyondTheLimit(t *testing.T) {
 				if i == 0 && round%2 == 1 {
 					p.kill()
 					held.Add(-1)
-					p = startProcess(t, "many", server.addr, t.Name())
+					p = startProcess(t, "many", server.Addr, t.Name())
 					continue
 				}
 				held.Add(-1)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/genesis-esl/genesis/call/queue"
+	"github.com/genesis-esl/genesis/internal/testbed"
 )
 
 func TestRedisRestart(t *testing.T) {
@@ -17,20 +18,20 @@ func TestRedisRestart(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			testRestart(t, startRedis(t, args...), name == "WithOldData")
+			testRestart(t, testbed.StartRedis(t, args...), name == "WithOldData")
 		})
 	}
 }
 
 // testRestart crashes the server under one holder and five waiters of two processes. Another comes as soon as it is
 // back: nobody is lost, nobody overtakes, the holder goes on holding.
-func testRestart(t *testing.T, server *redisServer, snapshot bool) {
-	one := newQueues(t, queue.Config{Backend: openRedis(t, server.addr), Patience: patience})
-	two := newQueues(t, queue.Config{Backend: openRedis(t, server.addr), Patience: patience})
+func testRestart(t *testing.T, server *testbed.Redis, snapshot bool) {
+	one := newQueues(t, queue.Config{Backend: openRedis(t, server.Addr), Patience: patience})
+	two := newQueues(t, queue.Config{Backend: openRedis(t, server.Addr), Patience: patience})
 	old, leaving := acquire(t, one, t.Name()), join(t, two, t.Name())
 	tickets := []*queue.Ticket{join(t, one, t.Name())}
 	if snapshot {
-		server.save(t)
+		save(t, server)
 	}
 	if err := leaving.Leave(testContext(t)); err != nil {
 		t.Fatal(err)
@@ -41,9 +42,9 @@ func testRestart(t *testing.T, server *redisServer, snapshot bool) {
 	for i := range 5 {
 		tickets = append(tickets, join(t, []*queue.Queues{one, two}[i%2], t.Name()))
 	}
-	server.kill()
-	server.start(t)
-	late := newQueues(t, queue.Config{Backend: openRedis(t, server.addr), Patience: patience})
+	server.Kill()
+	server.Start(t)
+	late := newQueues(t, queue.Config{Backend: openRedis(t, server.Addr), Patience: patience})
 	tickets = append(tickets, join(t, late, t.Name()))
 	fence := slot.Fence()
 	for i, ticket := range tickets {
@@ -70,11 +71,11 @@ func testRestart(t *testing.T, server *redisServer, snapshot bool) {
 // TestRedisAwayLongerThanTheLease loses the slot, says so, and keeps the callers in their order.
 func TestRedisAwayLongerThanTheLease(t *testing.T) {
 	t.Parallel()
-	server := startRedis(t)
-	q := newQueues(t, queue.Config{Backend: openRedis(t, server.addr), Patience: 100 * time.Millisecond})
-	slot := acquire(t, newQueues(t, queue.Config{Backend: openRedis(t, server.addr)}), t.Name())
+	server := testbed.StartRedis(t)
+	q := newQueues(t, queue.Config{Backend: openRedis(t, server.Addr), Patience: 100 * time.Millisecond})
+	slot := acquire(t, newQueues(t, queue.Config{Backend: openRedis(t, server.Addr)}), t.Name())
 	tickets := []*queue.Ticket{join(t, q, t.Name()), join(t, q, t.Name()), join(t, q, t.Name())}
-	server.kill()
+	server.Kill()
 	<-slot.Done()
 	if !errors.Is(slot.Err(), queue.ErrLost) {
 		t.Errorf("the slot says %v", slot.Err())
@@ -86,7 +87,7 @@ func TestRedisAwayLongerThanTheLease(t *testing.T) {
 	if !errors.Is(err, queue.ErrUnavailable) {
 		t.Errorf("who gives up meanwhile is not told why: %v", err)
 	}
-	server.start(t)
+	server.Start(t)
 	for _, ticket := range []*queue.Ticket{tickets[0], tickets[2]} {
 		release(t, claim(t, ticket))
 	}

@@ -1,10 +1,6 @@
 package ring_test
 
 import (
-	"fmt"
-	"net"
-	"os"
-	"os/exec"
 	"strconv"
 	"sync"
 	"testing"
@@ -14,6 +10,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/genesis-esl/genesis/call/ring"
+	"github.com/genesis-esl/genesis/internal/testbed"
 )
 
 // balancers is what every Balancer must pass; open gives another process's view of it.
@@ -45,7 +42,7 @@ func TestMiniredisBalancer(t *testing.T) {
 }
 
 func TestRedisServerBalancer(t *testing.T) {
-	addr := startRedis(t)
+	addr := testbed.StartRedis(t).Addr
 	balancers(t, func(t *testing.T, name string) ring.Balancer { return openRedis(t, addr, name) })
 	t.Run("Leases", func(t *testing.T) {
 		testLeases(t, addr, func() {
@@ -69,42 +66,6 @@ func openRedis(t *testing.T, addr, prefix string) *ring.Redis {
 		t.Fatal(err)
 	}
 	return b
-}
-
-// startRedis starts a real redis-server. Where there is none, the test is left out with one line, except in CI.
-func startRedis(t *testing.T) (addr string) {
-	t.Helper()
-	if _, err := exec.LookPath("redis-server"); err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatal("CI needs redis-server in PATH")
-		}
-		t.Skip("no redis-server in PATH: the real server was not there, only miniredis is tested")
-	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	addr = l.Addr().String()
-	_ = l.Close()
-	cmd := exec.Command("redis-server", "--port", strconv.Itoa(l.Addr().(*net.TCPAddr).Port), "--bind", "127.0.0.1",
-		"--dir", t.TempDir(), "--save", "", "--loglevel", "warning")
-	cmd.Stderr = os.Stderr
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-	})
-	client := redis.NewClient(&redis.Options{Addr: addr})
-	defer client.Close()
-	deadline := time.Now().Add(30 * time.Second)
-	for err := fmt.Errorf("not asked"); err != nil; err = client.Ping(t.Context()).Err() {
-		if time.Now().After(deadline) {
-			t.Fatalf("redis-server does not answer: %v", err)
-		}
-	}
-	return addr
 }
 
 func take(t *testing.T, b ring.Balancer, rule ring.Rule, want int, ids ...string) ring.Taken {

@@ -7,11 +7,11 @@ import (
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/sdk/metric"
-	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 	"go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 
 	"github.com/genesis-esl/genesis/call/ring"
+	"github.com/genesis-esl/genesis/internal/testbed"
 )
 
 func TestTelemetry(t *testing.T) {
@@ -40,16 +40,16 @@ func TestTelemetry(t *testing.T) {
 		t.Fatal("somebody answered")
 	}
 
-	got := collect(t, reader)
+	got := testbed.Recorded(t, reader)
 	for line, want := range map[string]float64{
-		"genesis.ring.group.operations has_balancer=true mode=balancing":                            1,
-		"genesis.ring.group.operations has_balancer=true mode=parallel":                             2,
-		"genesis.ring.group.operation.duration has_balancer=true mode=parallel":                     2,
-		"genesis.ring.group.results error= has_balancer=true mode=balancing result=answered":        1,
-		"genesis.ring.group.results error= has_balancer=true mode=parallel result=no_answer":        1,
-		"genesis.ring.group.results error=timeout has_balancer=true mode=parallel result=no_answer": 1,
-		"genesis.ring.group.results error=canceled has_balancer=true mode=sequential result=error":  1,
-		"genesis.timeouts timeout_operation=ring_group timeout_type=wait":                           1,
+		"genesis.ring.group.operations{has_balancer=true,mode=balancing}":                            1,
+		"genesis.ring.group.operations{has_balancer=true,mode=parallel}":                             2,
+		"genesis.ring.group.operation.duration{has_balancer=true,mode=parallel}":                     2,
+		"genesis.ring.group.results{error=,has_balancer=true,mode=balancing,result=answered}":        1,
+		"genesis.ring.group.results{error=,has_balancer=true,mode=parallel,result=no_answer}":        1,
+		"genesis.ring.group.results{error=timeout,has_balancer=true,mode=parallel,result=no_answer}": 1,
+		"genesis.ring.group.results{error=canceled,has_balancer=true,mode=sequential,result=error}":  1,
+		"genesis.timeouts{timeout_operation=ring_group,timeout_type=wait}":                           1,
 	} {
 		if got[line] != want {
 			t.Errorf("%s: %v, want %v", line, got[line], want)
@@ -65,36 +65,4 @@ func TestTelemetry(t *testing.T) {
 			t.Errorf("the span has no ring_group.%s", name)
 		}
 	}
-}
-
-// collect is what was recorded: the value of counters, the count of histograms.
-func collect(t *testing.T, reader metric.Reader) map[string]float64 {
-	t.Helper()
-	var all metricdata.ResourceMetrics
-	if err := reader.Collect(t.Context(), &all); err != nil {
-		t.Fatal(err)
-	}
-	got := make(map[string]float64)
-	for _, sm := range all.ScopeMetrics {
-		for _, m := range sm.Metrics {
-			switch data := m.Data.(type) {
-			case metricdata.Sum[int64]:
-				for _, p := range data.DataPoints {
-					got[line(m.Name, p.Attributes.ToSlice())] += float64(p.Value)
-				}
-			case metricdata.Histogram[float64]:
-				for _, p := range data.DataPoints {
-					got[line(m.Name, p.Attributes.ToSlice())] += float64(p.Count)
-				}
-			}
-		}
-	}
-	return got
-}
-
-func line(name string, attributes []attribute.KeyValue) string {
-	for _, kv := range attributes { // sorted by name
-		name += " " + string(kv.Key) + "=" + kv.Value.String()
-	}
-	return name
 }

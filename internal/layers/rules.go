@@ -17,6 +17,8 @@ type rule struct {
 	ours []string
 	// foreign, when not nil, lists the only modules or packages of others it may import.
 	foreign []string
+	// tests is set for what only tests import: it may import what they may.
+	tests bool
 }
 
 // rules is the house: imports point down. A package without a rule is an error, so that a new one has to
@@ -35,6 +37,7 @@ var rules = []rule{
 	{pkg: "program/...", ours: []string{"esl", "call/...", "consumer", "outbound", "program/..."}},
 	{pkg: ".", ours: []string{"esl/...", "call/...", "consumer", "outbound", "observability/...", "program/..."}},
 	{pkg: "internal/...", ours: []string{"internal/..."}},
+	{pkg: "internal/testbed", tests: true},
 	{pkg: "internal/printer", ours: []string{"esl", "consumer"}},
 	{pkg: "internal/soak", ours: []string{"*"}},
 	{pkg: "internal/security", ours: []string{"*"}},
@@ -84,10 +87,17 @@ func check(p pkg) []string {
 // forbids says why the package name may not import imp, or nothing.
 func (r rule) forbids(name, imp string) string {
 	if isOurs(imp) {
-		if allowed(r.ours, relative(imp)) {
+		rel := relative(imp)
+		if target, ok := ruleFor(rel); ok && target.tests {
+			return "that is for tests alone"
+		}
+		if allowed(r.ours, rel) {
 			return ""
 		}
 		return "that is not below it"
+	}
+	if r.tests {
+		return ""
 	}
 	if imp == "testing" || strings.HasPrefix(imp, "testing/") {
 		return "shipped code knows nothing of testing"

@@ -34,6 +34,9 @@ func TestCheck(t *testing.T) {
 		{"API above", pkg{ImportPath: module + "/call", Imports: []string{"go.opentelemetry.io/otel/metric"}}, ""},
 		{"SDK in observability", pkg{ImportPath: module + "/observability", Imports: []string{"go.opentelemetry.io/otel/sdk/metric"}}, ""},
 		{"testing in shipped code", pkg{ImportPath: module + "/esl/esltest", Imports: []string{"testing"}}, "testing"},
+		{"testing in what is for tests", pkg{ImportPath: module + "/internal/testbed", Imports: []string{"testing", "go.opentelemetry.io/otel/sdk/metric"}}, ""},
+		{"what is for tests in shipped code", pkg{ImportPath: module + "/cmd/genesis", Imports: ours("internal/testbed")}, "for tests alone"},
+		{"what is for tests in a test", pkg{ImportPath: module + "/call/queue", XTestImports: ours("internal/testbed")}, ""},
 		{"no rule", pkg{ImportPath: module + "/helpers"}, "no rule"},
 	}
 	for _, tt := range tests {
