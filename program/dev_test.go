@@ -12,21 +12,15 @@ import (
 
 	"github.com/genesis-esl/genesis/esl"
 	"github.com/genesis-esl/genesis/internal/watch"
+	"github.com/genesis-esl/genesis/program"
 )
 
-// TestSavesUnderLoad saves the program's file 20 times while events pour in: every
-// event is handled once, by the old process or the new one.
-func TestSavesUnderLoad(t *testing.T) {
-	if runtime.GOOS == "windows" {
-		t.Skip("the program is a shell script")
-	}
-	const saves = 20
-	file := journal(t)
-	script := filepath.Join(t.TempDir(), "app.sh")
-	p := actor(t, "record", file)
-	binary := p.Path
-	save := func(n int) {
-		text := fmt.Sprintf("#!/bin/sh\n# version %d\nexec %q act record %q\n", n, binary, file)
+// scripted puts a shell script in place of a program that records, and returns what saves a new version of it.
+func scripted(t *testing.T, p *program.Consumer, file string) (save func(version int)) {
+	t.Helper()
+	binary, script := p.Path, filepath.Join(t.TempDir(), "app.sh")
+	save = func(version int) {
+		text := fmt.Sprintf("#!/bin/sh\n# version %d\nexec %q act record %q\n", version, binary, file)
 		if err := os.WriteFile(script+".new", []byte(text), 0o700); err != nil {
 			t.Error(err)
 		}
@@ -36,6 +30,35 @@ func TestSavesUnderLoad(t *testing.T) {
 	}
 	save(0)
 	p.Path, p.Args = script, nil
+	return save
+}
+
+// saveTimes saves so many versions, each when the one before has been started.
+func saveTimes(t *testing.T, saves int, save func(version int), starts func() int64) {
+	// Until the watch is set up a save goes unseen.
+	again := time.NewTicker(2 * watch.Settle)
+	defer again.Stop()
+	for starts() < 2 {
+		save(0)
+		<-again.C
+	}
+	for n := range saves {
+		before := starts()
+		save(n + 1)
+		eventually(t, "a restart", func() bool { return starts() > before })
+	}
+}
+
+// TestSavesUnderLoad saves the program's file 20 times while events pour in: every
+// event is handled once, by the old process or the new one.
+func TestSavesUnderLoad(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("the program is a shell script")
+	}
+	const saves = 20
+	file := journal(t)
+	p := actor(t, "record", file)
+	save := scripted(t, p, file)
 	var starts atomic.Int64
 	p.OnRunning = func(on bool) {
 		if on {
@@ -48,7 +71,7 @@ func TestSavesUnderLoad(t *testing.T) {
 		defer cancel()
 		watched := make(chan error, 1)
 		go func() {
-			watched <- watch.Dir(ctx, filepath.Dir(script), func() {
+			watched <- watch.Dir(ctx, filepath.Dir(p.Path), func() {
 				if err := p.Restart(ctx); err != nil && ctx.Err() == nil {
 					t.Error(err)
 				}
@@ -57,18 +80,7 @@ func TestSavesUnderLoad(t *testing.T) {
 		saved := make(chan struct{})
 		go func() {
 			defer close(saved)
-			// Until the watch is set up a save goes unseen.
-			again := time.NewTicker(2 * watch.Settle)
-			defer again.Stop()
-			for starts.Load() < 2 {
-				save(0)
-				<-again.C
-			}
-			for n := range saves {
-				before := starts.Load()
-				save(n + 1)
-				eventually(t, "a restart", func() bool { return starts.Load() > before })
-			}
+			saveTimes(t, saves, save, starts.Load)
 		}()
 		pace := time.NewTicker(time.Millisecond)
 		defer pace.Stop()

@@ -14,16 +14,16 @@ import (
 	"github.com/genesis-esl/genesis/esl/esltest"
 )
 
-func TestClick2Call(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
-	defer cancel()
-	fs := esltest.NewUnstartedServer(esltest.Config{Endpoints: []esltest.Endpoint{
+// start runs the app with a simulated FreeSWITCH until the test ends, and returns where its pages are.
+func start(t *testing.T, ctx context.Context) (fs *esltest.Server, url string) {
+	t.Helper()
+	fs = esltest.NewUnstartedServer(esltest.Config{Endpoints: []esltest.Endpoint{
 		{Match: "user/busy", Cause: "USER_BUSY"}, {Match: "user/"},
 	}})
 	if err := fs.Start(); err != nil {
 		t.Fatal(err)
 	}
-	defer fs.Close()
+	t.Cleanup(fs.Close)
 	app, ctl := newApp()
 	up, ended := make(chan struct{}, 1), make(chan error, 1)
 	app.OnUp(func(context.Context, esl.Up) { up <- struct{}{} })
@@ -32,20 +32,26 @@ func TestClick2Call(t *testing.T) {
 		ended <- genesis.RunContext(running, app, genesis.FreeSWITCH(fs.Addr(), fs.Password()), genesis.NoObservability(),
 			genesis.Client(ctl.Join))
 	}()
-	defer func() {
+	t.Cleanup(func() {
 		stop()
 		if err := <-ended; err != nil {
 			t.Error(err)
 		}
-	}()
+	})
 	select {
 	case <-up:
 	case <-ctx.Done():
 		t.Fatal("not connected")
 	}
 	web := httptest.NewServer(routes(ctl))
-	defer web.Close()
+	t.Cleanup(web.Close)
+	return fs, web.URL
+}
 
+func TestClick2Call(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	fs, url := start(t, ctx)
 	for _, tt := range []struct {
 		query  string
 		status int
@@ -57,7 +63,7 @@ func TestClick2Call(t *testing.T) {
 		{"from=1000,user/666&to=1001", 400, "error"},
 		{"from=1000&to=1%0A%0Aapi%20status", 400, "line break"},
 	} {
-		req, err := http.NewRequestWithContext(ctx, http.MethodPost, web.URL+"/call?"+tt.query, nil)
+		req, err := http.NewRequestWithContext(ctx, http.MethodPost, url+"/call?"+tt.query, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
