@@ -27,7 +27,7 @@ func TestTerminateAtAnyMoment(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	w := &world{t: t, srv: srv}
 	var load sync.WaitGroup
-	load.Go(func() { w.produce(ctx) })
+	load.Go(func() { w.produce(ctx, "") })
 	t.Cleanup(func() { cancel(); load.Wait(); srv.Close() })
 	host, port, err := net.SplitHostPort(srv.Addr())
 	if err != nil {
