@@ -33,7 +33,7 @@ const (
 	EnvAllow = "GENESIS_ALLOW"
 	// EnvMaxSessions bounds the calls at a time: 20,000, or 1,000 for a *program.Outbound, where each is a process.
 	EnvMaxSessions = "GENESIS_MAX_SESSIONS"
-	// EnvMaxRate bounds the new calls per second: no bound.
+	// EnvMaxRate bounds the new calls per second: 0, no bound.
 	EnvMaxRate = "GENESIS_MAX_RATE"
 	// EnvLogLevel is trace, debug, info, warn or error: info. EnvESLLogLevel is its other name, asked second.
 	EnvLogLevel    = "GENESIS_LOG_LEVEL"
@@ -99,11 +99,15 @@ func (e *environment) duration(name string, otherwise time.Duration) time.Durati
 	return d
 }
 
-func (e *environment) count(name string) int {
-	value := e.get(name, "0")
+// count returns a number, or 0 when there is none.
+func (e *environment) count(name string, least int) int {
+	value := e.get(name, "")
+	if value == "" {
+		return 0
+	}
 	n, err := strconv.Atoi(value)
-	if err != nil || n < 0 {
-		e.wrong(name, value, "not a number: 1 and more is allowed")
+	if err != nil || n < least {
+		e.wrong(name, value, "not a number: %d and more is allowed", least)
 	}
 	return n
 }
@@ -246,10 +250,15 @@ func (c *config) resolveConsumer(e *environment) {
 		c.addr = net.JoinHostPort(e.get(EnvHost, "127.0.0.1"), e.port(EnvPort, "8021", 1))
 	}
 	if c.heartbeat == 0 {
-		c.heartbeat = e.duration(EnvHeartbeatTimeout, observability.DefaultHeartbeatTimeout)
+		if c.heartbeat = e.duration(EnvHeartbeatTimeout, observability.DefaultHeartbeatTimeout); c.heartbeat == 0 && len(e.errs) == 0 {
+			e.wrong(EnvHeartbeatTimeout, e.get(EnvHeartbeatTimeout, ""), "too short: such as 30s is allowed")
+		}
 	}
 	if c.user == "" {
 		c.user = e.get(EnvUser, "")
+	}
+	if c.user != "" && !strings.Contains(c.user, "@") {
+		e.wrong(EnvUser, c.user, "not a user of the directory: USER@DOMAIN is allowed")
 	}
 	if c.password == "" {
 		if c.password = e.password(); c.password == "" && len(e.errs) == 0 {
@@ -267,9 +276,9 @@ func (c *config) resolveOutbound(e *environment) {
 		c.allow = e.networks(EnvAllow)
 	}
 	if c.maxSessions == 0 {
-		c.maxSessions = e.count(EnvMaxSessions)
+		c.maxSessions = e.count(EnvMaxSessions, 1)
 	}
 	if c.maxRate == 0 {
-		c.maxRate = e.count(EnvMaxRate)
+		c.maxRate = e.count(EnvMaxRate, 0)
 	}
 }

@@ -1,12 +1,15 @@
 package main
 
 import (
+	"log/slog"
 	"os"
+	"strings"
 
 	"github.com/urfave/cli/v2"
 	"golang.org/x/term"
 
 	"github.com/genesis-esl/genesis"
+	"github.com/genesis-esl/genesis/esl"
 	"github.com/genesis-esl/genesis/internal/printer"
 	"github.com/genesis-esl/genesis/program"
 )
@@ -45,6 +48,9 @@ func runConsumer(c *cli.Context) error {
 		return err
 	}
 	defer l.close()
+	if err := checkEvents(l.log, c.StringSlice("event")); err != nil {
+		return err
+	}
 	selecting := c.IsSet("event") || c.IsSet("filter") || c.IsSet("match")
 	switch {
 	case l.path == "":
@@ -69,4 +75,17 @@ func runConsumer(c *cli.Context) error {
 	default:
 		return l.child(c.Context)
 	}
+}
+
+// checkEvents refuses what cannot be the name of an event, and points at what may be a misspelt one.
+func checkEvents(log *slog.Logger, names []string) error {
+	for _, name := range names {
+		switch {
+		case name == "" || strings.ContainsAny(name, " \t\r\n"):
+			return usageError("--event %q: a name of FreeSWITCH's, a subclass of CUSTOM or ALL is allowed", name)
+		case !esl.IsEventName(name) && strings.Trim(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZ_") == "":
+			log.Warn("no event of FreeSWITCH's has this name: taken for a subclass of CUSTOM", "event", name)
+		}
+	}
+	return nil
 }

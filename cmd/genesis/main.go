@@ -29,7 +29,11 @@ func run(args []string, stdout, stderr io.Writer) int {
 	ctx, stop := genesis.Signals(context.Background())
 	defer stop()
 	app := newApp(stdout, stderr)
-	return report(stderr, app, app.RunContext(ctx, arrange(app, args)))
+	args, err := arrange(app, args)
+	if err == nil {
+		err = app.RunContext(ctx, args)
+	}
+	return report(stderr, app, err)
 }
 
 func newApp(stdout, stderr io.Writer) *cli.App {
@@ -106,7 +110,7 @@ func report(stderr io.Writer, app *cli.App, err error) int {
 		fmt.Fprintln(stderr, "genesis:", err)
 		return genesis.ExitUsage
 	}
-	for line := range strings.SplitSeq(err.Error(), "\n") {
+	for line := range strings.SplitSeq(strings.TrimSpace(err.Error()), "\n") {
 		fmt.Fprintln(stderr, "genesis:", nameFlags(app, line))
 	}
 	return genesis.ExitCode(err)

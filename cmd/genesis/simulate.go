@@ -3,12 +3,16 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"net"
 	"os"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/genesis-esl/genesis"
 	"github.com/genesis-esl/genesis/esl/esltest"
 	"github.com/genesis-esl/genesis/internal/recording"
 )
@@ -28,7 +32,7 @@ func simulateCommand() *cli.Command {
 			&cli.StringFlag{Name: "host", Value: "127.0.0.1", Usage: "listen on `ADDRESS`"},
 			&cli.StringFlag{Name: "port", Value: "8021", Usage: "and on `PORT`; 0 picks a free one and logs it"},
 			&cli.StringFlag{Name: "password", Value: "ClueCon", Usage: "ask for `PASSWORD`"},
-			&cli.DurationFlag{Name: "heartbeat", Value: 20 * time.Second, Usage: "send a HEARTBEAT every `TIME`"},
+			&cli.DurationFlag{Name: "heartbeat", Value: 20 * time.Second, Usage: "send a HEARTBEAT every `TIME`; 0 for none"},
 			&cli.Float64Flag{Name: "calls-per-second", DefaultText: "10 with --calls, --duration or --outbound, else none", Usage: "start `N` calls per second"},
 			&cli.DurationFlag{Name: "duration", DefaultText: "until stopped", Usage: "start calls for `TIME`, then report and end"},
 			&cli.IntFlag{Name: "calls", DefaultText: "no bound", Usage: "start `N` calls (within --duration, if given), then report and end"},
@@ -49,6 +53,9 @@ func simulate(c *cli.Context) error {
 	if c.NArg() > 0 {
 		return usageError("simulate takes no argument, not %q", c.Args().First())
 	}
+	if err := checkSimulate(c); err != nil {
+		return err
+	}
 	var faults []esltest.Fault
 	for _, text := range c.StringSlice("fault") {
 		fault, err := esltest.ParseFault(text)
@@ -63,6 +70,9 @@ func simulate(c *cli.Context) error {
 	cfg := esltest.Config{
 		Addr: simulatorAddress(c), Password: c.String("password"), Heartbeat: c.Duration("heartbeat"),
 		Faults: faults, Logger: settingsOf(c).logger(),
+	}
+	if cfg.Heartbeat == 0 {
+		cfg.Heartbeat = -1
 	}
 	scenario, err := readScenario(c, &cfg)
 	if err != nil {
@@ -80,7 +90,7 @@ func simulate(c *cli.Context) error {
 func replay(c *cli.Context, file string, faults []esltest.Fault) error {
 	bytes, err := recording.Read(file)
 	if err != nil {
-		return err
+		return usageError("--replay: %v", err)
 	}
 	l, err := net.Listen("tcp", simulatorAddress(c))
 	if err != nil {
@@ -89,7 +99,7 @@ func replay(c *cli.Context, file string, faults []esltest.Fault) error {
 	r, err := esltest.ServeReplay(l, bytes, faults...)
 	if err != nil {
 		_ = l.Close()
-		return fmt.Errorf("%s: %w", file, err)
+		return &genesis.ConfigError{Name: "--replay", Value: file, Err: err}
 	}
 	defer r.Close()
 	settingsOf(c).logger().Info("replaying", "address", r.Addr(), "file", file)
@@ -111,16 +121,51 @@ func readScenario(c *cli.Context, cfg *esltest.Config) (*esltest.Scenario, error
 	}
 	text, err := os.ReadFile(file)
 	if err != nil {
-		return nil, err
+		return nil, usageError("--scenario: %v", err)
 	}
 	scenario, err := esltest.ParseScenario(text)
 	if err == nil {
 		err = scenario.Configure(cfg)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", file, err)
+		return nil, &genesis.ConfigError{Name: "--scenario", Value: file, Err: err}
 	}
 	return scenario, nil
+}
+
+// checkSimulate says what is wrong with the flags, before anything is opened.
+func checkSimulate(c *cli.Context) error {
+	if n, err := strconv.Atoi(c.String("port")); err != nil || n < 0 || n > 65535 {
+		return usageError("--port %q: not a port: 0 to 65535 is allowed", c.String("port"))
+	}
+	if rate := c.Float64("calls-per-second"); !(rate >= 0) || math.IsInf(rate, 0) {
+		return usageError("--calls-per-second %v: a number that is not negative is allowed", rate)
+	}
+	for _, name := range []string{"calls", "concurrent"} {
+		if n := c.Int(name); n < 0 {
+			return usageError("--%s %d: a number that is not negative is allowed", name, n)
+		}
+	}
+	for _, name := range []string{"duration", "call-duration", "heartbeat"} {
+		if d := c.Duration(name); d < 0 {
+			return usageError("--%s %v: a time that is not negative is allowed", name, d)
+		}
+	}
+	if addr := c.String("outbound"); addr != "" {
+		for one := range strings.SplitSeq(addr, "|") {
+			if _, port, err := net.SplitHostPort(one); err != nil || port == "" {
+				return usageError("--outbound %q: HOST:PORT is allowed", one)
+			}
+		}
+	}
+	if c.String("replay") != "" {
+		for _, name := range []string{"scenario", "calls-per-second", "duration", "calls", "concurrent", "heartbeat"} {
+			if c.IsSet(name) {
+				return usageError("--replay plays what was recorded: --%s is not for it", name)
+			}
+		}
+	}
+	return nil
 }
 
 // drive has the calls happen that were asked for, and otherwise waits to be stopped.

@@ -26,6 +26,7 @@ type core struct {
 	loggers  atomic.Int64 // sockets that have said log
 	members  atomic.Int64 // conference member ids
 	presence atomic.Int64
+	nobody   atomic.Bool // the last call found no outbound server
 
 	mu        sync.RWMutex
 	channels  map[string]*channel

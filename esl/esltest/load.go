@@ -149,8 +149,8 @@ func (s *Server) Load(ctx context.Context, l Load) (Report, error) {
 	if l.Call.UUID != "" {
 		return Report{}, errors.New("esltest: the calls of a load cannot share a UUID")
 	}
-	if l.Rate < 0 || l.Duration < 0 || l.Calls < 0 || l.Concurrent < 0 {
-		return Report{}, errors.New("esltest: a load's rate, duration and numbers of calls must not be negative")
+	if !(l.Rate >= 0) || math.IsInf(l.Rate, 1) || l.Duration < 0 || l.Calls < 0 || l.Concurrent < 0 {
+		return Report{}, errors.New("esltest: a load's rate, duration and numbers of calls must be numbers that are not negative")
 	}
 	setDefault(&l.Rate, 10)
 	if l.Calls == 0 {

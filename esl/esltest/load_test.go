@@ -3,6 +3,7 @@ package esltest_test
 import (
 	"context"
 	"encoding/json"
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -94,7 +95,7 @@ func TestLoadHangsUpWhatStays(t *testing.T) {
 func TestLoadRefuses(t *testing.T) {
 	srv := start(t, esltest.Config{})
 	for name, load := range map[string]esltest.Load{
-		"rate": {Rate: -1}, "duration": {Duration: -1}, "calls": {Calls: -1}, "concurrent": {Concurrent: -1},
+		"rate": {Rate: -1}, "no rate": {Rate: math.NaN()}, "no end of rate": {Rate: math.Inf(1)}, "duration": {Duration: -1}, "calls": {Calls: -1}, "concurrent": {Concurrent: -1},
 		"uuid": {Call: esltest.CallConfig{UUID: "one"}},
 	} {
 		if report, err := srv.Load(testContext(t), load); err == nil {

@@ -63,12 +63,18 @@ func appSocket(ch *channel, arg string) {
 // dialSocket tries the addresses in their order.
 func (ch *channel) dialSocket(addresses string) (net.Conn, string) {
 	dialer := net.Dialer{Timeout: 5 * time.Second}
+	var last error
 	for addr := range strings.SplitSeq(addresses, "|") {
 		conn, err := dialer.DialContext(ch.core.ctx, "tcp", addr)
 		if err == nil {
+			ch.core.nobody.Store(false)
 			host, _, _ := net.SplitHostPort(addr)
 			return conn, host
 		}
+		last = err
+	}
+	if ch.core.ctx.Err() == nil && !ch.core.nobody.Swap(true) {
+		ch.core.srv.cfg.Logger.Warn("no outbound server, its calls fail", "address", addresses, "error", last)
 	}
 	return nil, ""
 }

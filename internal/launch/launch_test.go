@@ -41,7 +41,11 @@ func TestResolve(t *testing.T) {
 		"plain.txt":       "text\n",
 		"one.go":          mainSource,
 	})
-	script := filepath.Join(write(t, 0o755, map[string]string{"app.sh": "#!/bin/sh\n"}), "app.sh")
+	scripts := write(t, 0o755, map[string]string{
+		"app.sh": "#!/bin/sh\n", "env.py": "#! /usr/bin/env python3\nprint()\n", "binary": "\x7fELF\x00\x01", "long": "\xff\xfe" + strings.Repeat("x", 600),
+		"forgot.sh": "echo\n", "void": "", "other.sh": "#!/no/such/interpreter -x\n", "dos.sh": "#!/bin/sh\r\n",
+	})
+	script := filepath.Join(scripts, "app.sh")
 	tests := []struct {
 		path string
 		kind launch.Kind
@@ -50,6 +54,13 @@ func TestResolve(t *testing.T) {
 		{path: filepath.Join(dir, "app"), kind: launch.Source},
 		{path: filepath.Join(dir, "one.go"), kind: launch.Source},
 		{path: script, kind: launch.Foreign},
+		{path: filepath.Join(scripts, "env.py"), kind: launch.Foreign},
+		{path: filepath.Join(scripts, "binary"), kind: launch.Foreign},
+		{path: filepath.Join(scripts, "long"), kind: launch.Foreign},
+		{path: filepath.Join(scripts, "forgot.sh"), err: "begins with a line such as #!/bin/sh"},
+		{path: filepath.Join(scripts, "void"), err: "begins with a line"},
+		{path: filepath.Join(scripts, "dos.sh"), err: `there is no "/bin/sh\r"`},
+		{path: filepath.Join(scripts, "other.sh"), err: `there is no "/no/such/interpreter"`},
 		{path: filepath.Join(dir, "none"), err: "no such file or directory"},
 		{path: filepath.Join(dir, "lib"), err: "package lib cannot be run"},
 		{path: filepath.Join(dir, "two"), err: "more than one package: a and b"},

@@ -1,10 +1,12 @@
 package launch
 
 import (
+	"bytes"
 	"debug/buildinfo"
 	"errors"
 	"fmt"
 	"go/build"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -12,6 +14,7 @@ import (
 	"runtime/debug"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // Library is the module whose apps know how to run themselves.
@@ -61,8 +64,39 @@ func Resolve(path string) (Target, error) {
 	case builtOnLibrary(abs):
 		return Target{Kind: Binary, Path: abs}, nil
 	default:
-		return Target{Kind: Foreign, Path: abs}, nil
+		return Target{Kind: Foreign, Path: abs}, checkScript(path)
 	}
+}
+
+// checkScript fails for a text that the system cannot run: it has to begin with a line that names its interpreter.
+func checkScript(path string) error {
+	if runtime.GOOS == "windows" {
+		return nil
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil // who may run it need not be able to read it
+	}
+	defer func() { _ = f.Close() }() // read only
+	head := make([]byte, 512)
+	n, _ := io.ReadFull(f, head) // of a short file there is less
+	head = head[:n]
+	line, script := strings.CutPrefix(string(head), "#!")
+	switch {
+	case !script && !utf8.Valid(head[:max(0, n-utf8.UTFMax)]) || bytes.IndexByte(head, 0) >= 0:
+		return nil // a binary: whether it fits, the system knows
+	case !script:
+		return fmt.Errorf("%s: cannot be run: a script begins with a line such as #!/bin/sh", path)
+	}
+	line, _, _ = strings.Cut(line, "\n")
+	interpreter := strings.TrimLeft(line, " \t")
+	if end := strings.IndexAny(interpreter, " \t"); end >= 0 {
+		interpreter = interpreter[:end]
+	}
+	if _, err := os.Stat(interpreter); err != nil {
+		return fmt.Errorf("%s: cannot be run: there is no %q, which its first line names", path, interpreter)
+	}
+	return nil
 }
 
 // checkMain fails unless dir holds a package main for this platform.
