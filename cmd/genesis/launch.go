@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"github.com/urfave/cli/v2"
 
@@ -21,6 +22,9 @@ const (
 	consumerMode = observability.Consumer
 	outboundMode = observability.Outbound
 )
+
+// patientBuild is how long a build may take before it is spoken of.
+const patientBuild = 3 * time.Second
 
 // launcher is one run of `genesis consumer` or `genesis outbound`.
 type launcher struct {
@@ -131,7 +135,8 @@ func (l *launcher) executable(ctx context.Context) (string, error) {
 		return "", err
 	}
 	l.cleanup = append(l.cleanup, func() { _ = os.RemoveAll(dir) }) // a temporary directory may stay behind
-	l.log.Debug("building", "path", l.path)
+	// The first build of all takes long; nobody shall think that nothing happens.
+	defer time.AfterFunc(patientBuild, func() { l.log.Info("building, the first time takes a while", "path", l.path) }).Stop()
 	bin, err := l.target.Build(ctx, dir, os.Stderr)
 	if errors.Is(err, launch.ErrBuild) {
 		err = errors.New("building " + l.path + ": " + err.Error())
