@@ -319,7 +319,7 @@ func (c *Client) hooksFor(role string) *Hooks {
 		}
 	}
 	if role != "events" {
-		hooks.Events, hooks.Stalled = nil, nil
+		hooks.Received, hooks.Events, hooks.Stalled = nil, nil, nil
 	}
 	return &hooks
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -135,8 +136,12 @@ func flood(far *peer, n int) <-chan outcome[int] {
 func TestQueueBlocks(t *testing.T) {
 	const events = 5000
 	stalled := make(chan bool, events)
+	var received atomic.Int64
 	c, far := connected(t, esl.ConnConfig{
-		Hooks:       &esl.Hooks{Stalled: func(full bool) { stalled <- full }},
+		Hooks: &esl.Hooks{
+			Stalled:  func(full bool) { stalled <- full },
+			Received: func(batch []*esl.Event) { received.Add(int64(len(batch))) },
+		},
 		Queue:       esl.QueueLimits{Events: 10},
 		IdleTimeout: 30 * time.Millisecond,
 	})
@@ -152,6 +157,9 @@ func TestQueueBlocks(t *testing.T) {
 		t.Fatalf("ended while stalled: %v", c.Err())
 	case <-idle.C:
 	}
+	if n := received.Load(); n < 10 || n >= events {
+		t.Errorf("%d events received while none were taken, want those that fill the queue", n)
+	}
 	batch := make([]*esl.Event, 64)
 	for next := uint64(1); next <= events; {
 		n, err := c.ReadEvents(within(t), batch)
@@ -164,6 +172,9 @@ func TestQueueBlocks(t *testing.T) {
 			}
 			next++
 		}
+	}
+	if n := received.Load(); n != events {
+		t.Errorf("%d events received, want %d", n, events)
 	}
 	if got := receive(t, sent, "the sender"); got.err != nil {
 		t.Error(got.err)

@@ -7,8 +7,8 @@ import (
 )
 
 // batchSize is how many events go to the queue at once when more wait in the
-// buffer.
-const batchSize = 128
+// buffer: few enough that a hook finds them in the nearest cache.
+const batchSize = 16
 
 // read is the goroutine that reads the socket. It runs no user code but hooks.
 func (c *Conn) read() {
@@ -121,6 +121,9 @@ func (c *Conn) takeEvent(frame Frame) error {
 func (c *Conn) flushBatch() error {
 	if len(c.batch) == 0 {
 		return nil
+	}
+	if c.hooks.Received != nil {
+		c.hooks.Received(c.batch)
 	}
 	taken := c.queue.push(c.batch, c.queueFull)
 	n := len(c.batch)

@@ -35,7 +35,7 @@ func (k eventKey) labels() []attribute.KeyValue {
 	}
 }
 
-// eventMetrics counts events on their way to the application.
+// eventMetrics counts events as they are read, and those that do not reach the application.
 type eventMetrics struct {
 	received   *counters[eventKey]
 	subclasses openWords
@@ -59,7 +59,7 @@ func newEventMetrics(meter metric.Meter) (*eventMetrics, error) {
 		m.drop(reason, 0)
 	}
 	received, err := meter.Int64ObservableCounter("genesis.events.received",
-		metric.WithDescription("Events handed to the application."))
+		metric.WithDescription("Events read from FreeSWITCH."))
 	if err != nil {
 		return nil, err
 	}

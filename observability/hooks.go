@@ -18,7 +18,8 @@ func (o *Observability) Hooks() *esl.Hooks {
 		Disconnected: o.disconnected,
 		CommandStart: o.commandStart,
 		CommandEnd:   o.commandEnd,
-		Events:       o.received,
+		Received:     o.events.count,
+		Events:       o.follow,
 		Heartbeat:    o.heartbeats.heard,
 		Up:           o.up,
 		Retry:        o.lifecycle.retry,
@@ -70,8 +71,7 @@ func (o *Observability) stalled(stalled bool) {
 	o.lifecycle.stalled(stalled)
 }
 
-func (o *Observability) received(batch []*esl.Event) {
-	o.events.count(batch)
+func (o *Observability) follow(batch []*esl.Event) {
 	for _, ev := range batch {
 		o.live.calls.follow(ev)
 	}

@@ -63,10 +63,12 @@ func TestLiveStream(t *testing.T) {
 	s := serve(t, observability.Config{Mode: observability.Consumer})
 	exercise(t, s)
 	s.obs.SetAppRunning(true)
-	s.obs.Hooks().Events([]*esl.Event{
+	events := []*esl.Event{
 		event(t, "CHANNEL_CREATE", "Unique-ID", call),
 		event(t, "CUSTOM", "Event-Subclass", "<script>alert(1)</script>"),
-	})
+	}
+	s.obs.Hooks().Received(events)
+	s.obs.Hooks().Events(events)
 	next := s.stream(t)
 	next() // the history
 	var p picture
