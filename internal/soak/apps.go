@@ -74,6 +74,7 @@ func watcher(r *report) *consumer.App {
 	app.OnUp(func(_ context.Context, up esl.Up) {
 		r.health.changed(true)
 		r.up(up)
+		r.marks.up(up)
 	})
 	app.HandleFunc("CHANNEL_CREATE", func(_ context.Context, ev *esl.Event) error {
 		r.known.begin(ev.UUID(), 0)
@@ -100,6 +101,10 @@ func watcher(r *report) *consumer.App {
 	})
 	app.HandleFunc("CHANNEL_HANGUP_COMPLETE", func(_ context.Context, ev *esl.Event) error {
 		r.known.end(ev.UUID())
+		return nil
+	})
+	app.HandleFunc("NOTIFY", func(_ context.Context, ev *esl.Event) error {
+		r.marks.came(ev)
 		return nil
 	})
 	app.HandleFunc(consumer.ResyncEvent, func(_ context.Context, ev *esl.Event) error {

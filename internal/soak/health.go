@@ -18,6 +18,7 @@ const settled = 2 * time.Second
 // health compares what /health says with what the app was told of its connection.
 type health struct {
 	client http.Client
+	began  time.Time
 
 	mu          sync.Mutex
 	addr        string
@@ -26,10 +27,12 @@ type health struct {
 	asked       int
 	down        int
 	wrong, mute int
+	when        []string // it was wrong, or mute
 }
 
 func newHealth() *health {
-	return &health{client: http.Client{Timeout: 2 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}, since: time.Now()}
+	return &health{client: http.Client{Timeout: 2 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}},
+		began: time.Now(), since: time.Now()}
 }
 
 // changed notes that the connection is up, or down.
@@ -82,11 +85,20 @@ func (h *health) ask() {
 	switch {
 	case err != nil:
 		h.mute++
+		h.note("/health: %v", err)
 	case time.Since(since) < settled || h.since != since:
 	case up != (code == http.StatusOK):
 		h.wrong++
+		h.note("/health says %d, the app was told %v ago that up is %v", code, time.Since(since).Round(time.Millisecond), up)
 	case !up:
 		h.down++
+	}
+}
+
+// note keeps the first complaints, with their time; the caller holds mu.
+func (h *health) note(format string, args ...any) {
+	if len(h.when) < 10 {
+		h.when = append(h.when, fmt.Sprintf("after %v: ", time.Since(h.began).Round(time.Second))+fmt.Sprintf(format, args...))
 	}
 }
 
@@ -124,5 +136,5 @@ func (h *health) complaints() []string {
 	if h.mute > 0 {
 		all = append(all, fmt.Sprintf("/health did not answer %d times of %d", h.mute, h.asked))
 	}
-	return all
+	return append(all, h.when...)
 }

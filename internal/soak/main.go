@@ -2,7 +2,7 @@
 // set time, and reports what became of events and calls and how memory and goroutines developed. `make soak` runs it.
 //
 // All along it checks that no event is handled twice or before an earlier one of its call, that each call is known to have
-// ended once, that no slot is given twice or lost, and that /health agrees with the connection; in the end that /metrics
+// ended once, that what was lost is within what each reconnect announced, that no slot is given twice or lost, and that /health agrees with the connection; in the end that /metrics
 // agree with what was counted and that nothing is left behind. It exits with 1 when one of these does not hold. SIGINT ends
 // it early, with the report.
 package main
@@ -65,10 +65,11 @@ func soak(ctx context.Context, duration time.Duration, rate float64, every time.
 	}
 	work.Go(func() { measure(running, max(duration/60, time.Second), r) })
 	work.Go(func() { r.health.watch(running) })
+	work.Go(func() { r.marks.make(running, sim) })
 	disturb(running, sim, every, r)
 	work.Wait()
 	r.ran = time.Since(r.began)
-	r.conclude()
+	r.conclude(sim)
 	r.wrong(apps.stop())
 	sim.Close()
 	r.settle()

@@ -23,6 +23,7 @@ type report struct {
 	began    time.Time
 	ran      time.Duration
 	known    *calls
+	marks    *marks
 	health   *health
 	counters []*counter
 	failed   atomic.Int64 // handlers that failed on purpose
@@ -43,7 +44,7 @@ type report struct {
 }
 
 func newReport() *report {
-	return &report{began: time.Now(), known: newCalls(), health: newHealth(), faults: map[string]int{}}
+	return &report{began: time.Now(), known: newCalls(), marks: new(marks), health: newHealth(), faults: map[string]int{}}
 }
 
 type sample struct {
@@ -119,7 +120,7 @@ func (r *report) fault(name string, err error) {
 }
 
 // conclude waits for what is under way, when no more calls come, and compares the accounts.
-func (r *report) conclude() {
+func (r *report) conclude(sim *esltest.Server) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	tick := time.NewTicker(100 * time.Millisecond)
@@ -127,6 +128,7 @@ func (r *report) conclude() {
 	for r.known.open() > 0 && ctx.Err() == nil {
 		<-tick.C
 	}
+	r.wrong(r.marks.conclude(ctx, sim))
 	for _, c := range r.counters {
 		r.wrong(c.all(ctx))
 	}
@@ -233,7 +235,7 @@ const runtimeFiles = 4
 
 // complaints is what must not be.
 func (r *report) complaints() []string {
-	all := slices.Concat(r.known.complaints(), r.health.complaints())
+	all := slices.Concat(r.known.complaints(), r.marks.complaints(), r.health.complaints())
 	for _, c := range r.counters {
 		all = append(all, c.complaints()...)
 	}
@@ -265,7 +267,8 @@ func (r *report) print(w io.Writer) {
 		{"handled twice; out of order within a call", fmt.Sprint(r.known.wrong["events handled twice"], "; ", r.known.wrong["events out of order"])},
 		{"reconnects", r.ups - 1},
 		{"of these to a FreeSWITCH that had restarted", r.restarts},
-		{"events missed while disconnected, at most", r.missed},
+		{"events of all kinds missed while disconnected, at most", r.missed},
+		r.marks.row(),
 		{"calls started; refused while FreeSWITCH was gone", fmt.Sprint(r.started, "; ", r.refused)},
 		{"calls known to the consumer; known to have ended", fmt.Sprint(r.known.begun, "; ", r.known.ended)},
 		{"of these begun, ended by comparison alone", fmt.Sprint(r.known.byComparison["new"], ", ", r.known.byComparison["ended"])},
