@@ -49,7 +49,8 @@ type Conn struct {
 	answered bool        // a reply was taken since the last read; the reading goroutine's
 	greeted  chan struct{}
 	done     chan struct{}
-	lastRead atomic.Int64 // Unix nanoseconds
+	begun    time.Time    // of the monotonic clock, which nobody can set
+	lastRead atomic.Int64 // nanoseconds since begun
 	idle     *time.Timer
 	// neverBlocks tells that a small message can be written without waiting for the
 	// peer to read it, when all before it has been answered: a socket has a buffer, a
@@ -86,6 +87,7 @@ func NewConn(nc net.Conn, cfg ConnConfig) *Conn {
 		dec:     NewDecoder(nc, cfg.Limits),
 		greeted: make(chan struct{}),
 		done:    make(chan struct{}),
+		begun:   time.Now(),
 	}
 	if c.hooks == nil {
 		c.hooks = &Hooks{}
@@ -97,7 +99,6 @@ func NewConn(nc net.Conn, cfg ConnConfig) *Conn {
 	if cfg.Queue.Overflow != Discard {
 		c.queue = newEventQueue(cfg.Queue)
 	}
-	c.lastRead.Store(time.Now().UnixNano())
 	if cfg.IdleTimeout > 0 {
 		c.idle = time.AfterFunc(cfg.IdleTimeout, c.checkIdle)
 	}
@@ -177,7 +178,7 @@ func (c *Conn) checkIdle() {
 	if c.runsAPI() {
 		limit *= apiPatience
 	}
-	left := limit - time.Since(time.Unix(0, c.lastRead.Load()))
+	left := limit - (time.Since(c.begun) - time.Duration(c.lastRead.Load()))
 	switch {
 	case limit <= 0: // lifted while the timer fired
 	case c.stalled.Load():

@@ -42,7 +42,7 @@ func (c *Conn) read() {
 			c.fail(err)
 			return
 		}
-		c.lastRead.Store(time.Now().UnixNano())
+		c.lastRead.Store(int64(time.Since(c.begun)))
 	}
 }
 
@@ -130,7 +130,7 @@ func (c *Conn) flushBatch() error {
 	clear(c.batch)
 	c.batch = c.batch[:0]
 	if c.stalled.Load() {
-		c.lastRead.Store(time.Now().UnixNano()) // first, lest the pause be taken for silence
+		c.lastRead.Store(int64(time.Since(c.begun))) // first, lest the pause be taken for silence
 		c.stalled.Store(false)
 		if c.hooks.Stalled != nil {
 			c.hooks.Stalled(false)
