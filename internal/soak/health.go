@@ -24,6 +24,7 @@ type health struct {
 	addr        string
 	up          bool
 	since       time.Time
+	doubt       time.Time // since, when /health last disagreed
 	asked       int
 	down        int
 	wrong, mute int
@@ -87,6 +88,10 @@ func (h *health) ask() {
 		h.mute++
 		h.note("/health: %v", err)
 	case time.Since(since) < settled || h.since != since:
+	case up != (code == http.StatusOK) && h.doubt != since:
+		// The probe knows of a connection some milliseconds before the app, which is told once it is subscribed. When the two
+		// still differ at the next question, one of them is wrong.
+		h.doubt = since
 	case up != (code == http.StatusOK):
 		h.wrong++
 		h.note("/health says %d, the app was told %v ago that up is %v", code, time.Since(since).Round(time.Millisecond), up)
