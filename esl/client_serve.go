@@ -279,11 +279,13 @@ func (c *Client) deliver(ctx context.Context, conn *Conn, h BatchHandler) {
 	batch := make([]*Event, 256)
 	for {
 		n, err := conn.ReadEvents(ctx, batch)
-		if err != nil {
+		if ctx.Err() != nil {
+			if n += conn.queue.abandon(); n > 0 {
+				c.drop("shutdown", n)
+			}
 			return
 		}
-		if ctx.Err() != nil {
-			c.drop("shutdown", n+conn.queue.len())
+		if err != nil {
 			return
 		}
 		c.seen.note(batch[n-1])

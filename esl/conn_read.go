@@ -136,13 +136,20 @@ func (c *Conn) flushBatch() error {
 			c.hooks.Stalled(false)
 		}
 	}
-	if !taken && c.Err() == nil && c.queue.limits.Overflow == Fail {
-		if c.hooks.Dropped != nil {
-			c.hooks.Dropped("slow_consumer", n)
-		}
-		return ErrSlowConsumer
+	if taken {
+		return nil
 	}
-	return nil
+	reason, err := "slow_consumer", ErrSlowConsumer
+	if c.queue.isClosed() {
+		reason, err = "shutdown", ErrClosed
+		if ended := c.Err(); ended != nil && ended != ErrClosed {
+			reason = "disconnected"
+		}
+	}
+	if c.hooks.Dropped != nil {
+		c.hooks.Dropped(reason, n)
+	}
+	return err
 }
 
 // queueFull is asked when the queue is full, and says whether to wait for space.

@@ -142,11 +142,21 @@ func (q *eventQueue) take(ctx context.Context, dst []*Event) (n int, over bool, 
 	}
 }
 
-// len returns how many events wait.
-func (q *eventQueue) len() int {
+// isClosed reports whether nothing is taken any longer.
+func (q *eventQueue) isClosed() bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return len(q.events) - q.head
+	return q.closed
+}
+
+// abandon closes the queue and throws away what waits. It returns how much that was.
+func (q *eventQueue) abandon() int {
+	q.close()
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	n := len(q.events) - q.head
+	q.events, q.head, q.bytes = nil, 0, 0
+	return n
 }
 
 // close wakes whoever waits; what is in the queue can still be taken.

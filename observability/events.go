@@ -55,7 +55,7 @@ func newEventMetrics(meter metric.Meter) (*eventMetrics, error) {
 		reasons:    openWords{known: words{}, limit: maxReasons},
 	}
 	// These reasons are shown from the start, so that the first drop is an increase.
-	for _, reason := range []string{"malformed", "slow_consumer", "shutdown"} {
+	for _, reason := range []string{"malformed", "slow_consumer", "disconnected", "shutdown"} {
 		m.drop(reason, 0)
 	}
 	received, err := meter.Int64ObservableCounter("genesis.events.received",
