@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"net/http/httptest"
 	"sync"
 	"testing"
 	"time"
@@ -44,7 +43,7 @@ func newExchange(t *testing.T) *exchange {
 	if x.obs, err = observability.New(observability.Config{Mode: observability.Outbound, Logger: log}); err != nil {
 		t.Fatal(err)
 	}
-	x.http = httptest.NewServer(x.obs.Handler())
+	x.serve()
 	x.server = &outbound.Server{
 		Hooks: x.obs.Hooks(), Logger: log, HandshakeTimeout: commandPatience, CloseTimeout: commandPatience,
 		Handler: outbound.HandlerFunc(func(ctx context.Context, s *outbound.Session) (err error) {
@@ -172,10 +171,10 @@ var sessionFaults = map[string]func(*exchange){
 	"clock jumps":   func(x *exchange) { x.proxy.Jump(true); x.call.SetVariable("a", "b"); x.call.Answer() },
 }
 
-// TestEveryFaultInASession: whatever happens to a call's connection, its handler ends
+// everyFaultInASession: whatever happens to a call's connection, its handler ends
 // with its deadline at the latest, with answers of its own alone, and the next call is
 // served as if nothing had been. Health and metrics know.
-func TestEveryFaultInASession(t *testing.T) {
+func everyFaultInASession(t *testing.T) {
 	for phase, handler := range sessionPhases {
 		for fault, strike := range sessionFaults {
 			t.Run(phase+", "+fault, func(t *testing.T) {
@@ -202,12 +201,12 @@ func TestEveryFaultInASession(t *testing.T) {
 	}
 }
 
-// TestEveryFaultInTheHandshake: a call whose connection fails before FreeSWITCH has
+// everyFaultInTheHandshake: a call whose connection fails before FreeSWITCH has
 // told its data leaves no session.
-func TestEveryFaultInTheHandshake(t *testing.T) {
+func everyFaultInTheHandshake(t *testing.T) {
 	for _, n := range []int{0, 1, 500} { // bytes of the call's data that come
 		for fault, strike := range sessionFaults {
-			t.Run(fmt.Sprintf("after %d bytes, %s", n, fault), func(t *testing.T) {
+			t.Run(fmt.Sprintf("handshake after %d bytes, %s", n, fault), func(t *testing.T) {
 				t.Parallel()
 				x := newExchange(t)
 				ctx, cancel := context.WithTimeout(context.Background(), patience)

@@ -9,16 +9,16 @@ import (
 	"github.com/genesis-esl/genesis/esl"
 )
 
-// TestEveryFaultWhileShuttingDown: under load, with handlers that are slow and some
+// everyFaultWhileShuttingDown: under load, with handlers that are slow and some
 // that fail, the app is stopped in both ways while a fault strikes. Serve returns, what
 // was taken is handled or counted as dropped, and commands are refused.
-func TestEveryFaultWhileShuttingDown(t *testing.T) {
+func everyFaultWhileShuttingDown(t *testing.T) {
 	for way, stop := range map[string]func(*world){
 		"closed":  func(w *world) { w.closed.Store(true); w.client.Close() },
 		"stopped": func(w *world) { w.halt() },
 	} {
 		for fault, f := range faults {
-			t.Run(way+", "+fault, func(t *testing.T) {
+			t.Run("shutting down, "+way+", "+fault, func(t *testing.T) {
 				t.Parallel()
 				w := newWorld(t, cellQueue)
 				leave := producing("", "slow", "", "panics")(w, context.Background())

@@ -124,7 +124,14 @@ func (w *world) watch() {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	w.obs, w.http = obs, httptest.NewServer(obs.Handler())
+	w.obs = obs
+	w.serve()
+}
+
+// serve answers probes and scrapes.
+func (w *world) serve() {
+	w.http = httptest.NewServer(w.obs.Handler())
+	w.http.Client().Transport.(*http.Transport).DisableCompression = true
 }
 
 func (w *world) newApp() *consumer.App {
