@@ -102,6 +102,7 @@ func consume(ctx context.Context) {
 		wrong("%v", err)
 	}
 	for events, _ := app.Backlog(); events == 0 && ctx.Err() == nil; events, _ = app.Backlog() {
+		<-time.After(time.Millisecond)
 	}
 	began := time.Now()
 	stop()
@@ -202,7 +203,7 @@ func main() {
 			shifted = true
 			break
 		}
-		time.Sleep(time.Millisecond)
+		<-time.After(time.Millisecond)
 	}
 	if !shifted {
 		wrong("the wall clock does not jump: nothing is shown")
