@@ -22,35 +22,7 @@ func TestReplay(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want, total := map[string][]uint64{}, 0
-	key := func(ev *esl.Event) string {
-		for _, header := range []string{"Unique-ID", "Job-UUID", "Event-Name"} {
-			if value := ev.Get(header); value != "" {
-				return strings.Clone(value)
-			}
-		}
-		return ""
-	}
-	decoder := esl.NewDecoder(bytes.NewReader(raw), esl.Limits{})
-	for {
-		frame, err := decoder.Next()
-		if err == io.EOF {
-			break
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		if frame.Type != esl.FrameEventPlain {
-			continue
-		}
-		ev, err := frame.Event()
-		if err != nil {
-			t.Fatal(err)
-		}
-		want[key(ev)] = append(want[key(ev)], ev.Sequence())
-		total++
-	}
-
+	want, total := sequences(t, raw)
 	replay, err := esltest.NewReplay(raw)
 	if err != nil {
 		t.Fatal(err)
@@ -71,7 +43,7 @@ func TestReplay(t *testing.T) {
 	app.HandleFunc("*", func(_ context.Context, ev *esl.Event) error {
 		mu.Lock()
 		defer mu.Unlock()
-		got[key(ev)] = append(got[key(ev)], ev.Sequence())
+		got[orderKey(ev)] = append(got[orderKey(ev)], ev.Sequence())
 		if handled++; handled == total {
 			close(all)
 		}
@@ -90,4 +62,37 @@ func TestReplay(t *testing.T) {
 	if !reflect.DeepEqual(got, want) || routed != total || handled != total {
 		t.Errorf("handled %d and routed %d of %d events, or not in order", handled, routed, total)
 	}
+}
+
+// sequences lists the events of a recording in order, by what they must stay in order with.
+func sequences(t *testing.T, raw []byte) (byKey map[string][]uint64, total int) {
+	t.Helper()
+	byKey = map[string][]uint64{}
+	for decoder := esl.NewDecoder(bytes.NewReader(raw), esl.Limits{}); ; {
+		frame, err := decoder.Next()
+		if err == io.EOF {
+			return byKey, total
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if frame.Type != esl.FrameEventPlain {
+			continue
+		}
+		ev, err := frame.Event()
+		if err != nil {
+			t.Fatal(err)
+		}
+		byKey[orderKey(ev)] = append(byKey[orderKey(ev)], ev.Sequence())
+		total++
+	}
+}
+
+func orderKey(ev *esl.Event) string {
+	for _, header := range []string{"Unique-ID", "Job-UUID", "Event-Name"} {
+		if value := ev.Get(header); value != "" {
+			return strings.Clone(value)
+		}
+	}
+	return ""
 }

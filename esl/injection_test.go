@@ -36,12 +36,10 @@ type raw string
 
 func (r raw) BuildMessage() string { return string(r) }
 
-// TestInjection puts every attack into every field that an application can fill
-// in. All are refused, nothing is written, the connection goes on, and the error
-// does not repeat what was in the field.
-func TestInjection(t *testing.T) {
+// fillable returns every field of every command that an application can fill in.
+func fillable() map[string]func(string) esl.Command {
 	ok := &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 9}
-	commands := map[string]func(string) esl.Command{
+	return map[string]func(string) esl.Command{
 		"Line":                    func(s string) esl.Command { return esl.Line("api " + s) },
 		"API.Command":             func(s string) esl.Command { return command.API{Command: s} },
 		"API.Arguments":           func(s string) esl.Command { return command.API{Command: "eval", Arguments: s} },
@@ -88,9 +86,15 @@ func TestInjection(t *testing.T) {
 		},
 		"by hand, argument": func(s string) esl.Command { return raw("filter " + s + "\n\n") },
 	}
+}
+
+// TestInjection puts every attack into every field that an application can fill
+// in. All are refused, nothing is written, the connection goes on, and the error
+// does not repeat what was in the field.
+func TestInjection(t *testing.T) {
 	c, far := connected(t, esl.ConnConfig{})
 	ctx := within(t)
-	for name, build := range commands {
+	for name, build := range fillable() {
 		for _, attack := range attacks {
 			_, err := c.Send(ctx, build(attack))
 			if !errors.Is(err, esl.ErrInjection) {

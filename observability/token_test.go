@@ -15,15 +15,7 @@ import (
 // adds, needs it.
 func TestToken(t *testing.T) {
 	const token = "of-the-scraper"
-	handler := func() http.Handler {
-		obs, err := observability.New(observability.Config{Mode: observability.Outbound, Token: token, Logger: slog.New(slog.DiscardHandler)})
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = obs.Shutdown(t.Context()) })
-		obs.HandleFunc("GET /own", func(http.ResponseWriter, *http.Request) {})
-		return obs.Handler()
-	}()
+	handler := guarded(t, token)
 	basic := "Basic " + base64.StdEncoding.EncodeToString([]byte("anybody:"+token))
 	for _, tt := range []struct {
 		path, authorization string
@@ -66,6 +58,12 @@ func TestToken(t *testing.T) {
 			t.Errorf("GET %s with %q: challenged %v", tt.path, tt.authorization, challenged)
 		}
 	}
+}
+
+// TestTokenForTheLongForm: a probe without the token is told no details.
+func TestTokenForTheLongForm(t *testing.T) {
+	const token = "of-the-scraper"
+	handler := guarded(t, token)
 	r := newRequest(t, "/health")
 	r.Header.Set("Accept", "application/health+json")
 	if w := respond(handler, r); w.Body.String() != `{"status": "ok"}` {
@@ -75,6 +73,17 @@ func TestToken(t *testing.T) {
 	if w := respond(handler, r); !strings.Contains(w.Body.String(), `"pass"`) {
 		t.Errorf("the long form with the token: %s", w.Body)
 	}
+}
+
+func guarded(t *testing.T, token string) http.Handler {
+	t.Helper()
+	obs, err := observability.New(observability.Config{Mode: observability.Outbound, Token: token, Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = obs.Shutdown(t.Context()) })
+	obs.HandleFunc("GET /own", func(http.ResponseWriter, *http.Request) {})
+	return obs.Handler()
 }
 
 func newRequest(t *testing.T, target string) *http.Request {

@@ -55,27 +55,7 @@ func TestTokenFromFile(t *testing.T) {
 			genesis.OnStart(func(s genesis.Started) { started <- s }))
 	}()
 	url := "http://" + receive(t, started, "the start").Observability.String()
-	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: patience}
-	get := func(path, authorization string) (int, string) {
-		t.Helper()
-		r, err := http.NewRequestWithContext(ctx, http.MethodGet, url+path, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if authorization != "" {
-			r.Header.Set("Authorization", authorization)
-		}
-		resp, err := client.Do(r)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer resp.Body.Close()
-		body, err := io.ReadAll(resp.Body)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return resp.StatusCode, string(body)
-	}
+	get := func(path, authorization string) (int, string) { return fetch(t, url+path, authorization) }
 	if code, body := get("/health", ""); code != http.StatusOK || body != `{"status": "ok"}` {
 		t.Errorf("/health: %d %s", code, body)
 	}
@@ -100,4 +80,26 @@ func TestTokenFromFile(t *testing.T) {
 	if strings.Contains(log.String(), token) {
 		t.Errorf("the log tells the token: %s", log)
 	}
+}
+
+func fetch(t *testing.T, url, authorization string) (code int, body string) {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if authorization != "" {
+		r.Header.Set("Authorization", authorization)
+	}
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: patience}
+	resp, err := client.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp.StatusCode, string(text)
 }
