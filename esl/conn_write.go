@@ -259,10 +259,10 @@ func (c *Conn) writeOut(timeout time.Duration) (more bool) {
 // takeReply gives a reply to the command whose turn it is.
 func (c *Conn) takeReply(frame Frame) {
 	c.mu.Lock()
-	w := c.replies.pop()
+	w, over := c.replies.pop(), c.err != nil
 	c.mu.Unlock()
 	if w == nil {
-		if c.hooks.Dropped != nil {
+		if !over && c.hooks.Dropped != nil { // at the end, whoever waited has been told
 			c.hooks.Dropped("unexpected_reply", 1)
 		}
 		return

@@ -38,7 +38,9 @@ func (o *Observability) newServer() *http.Server {
 		WriteTimeout:      writeTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
-		ErrorLog:          slog.NewLogLogger(o.log.Handler(), slog.LevelDebug),
+		// OPTIONS * is asked for the token like everything else.
+		DisableGeneralOptionsHandler: true,
+		ErrorLog:                     slog.NewLogLogger(o.log.Handler(), slog.LevelDebug),
 	}
 }
 
