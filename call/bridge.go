@@ -174,6 +174,7 @@ func (c *Channel) Bridge(ctx context.Context, other *Channel) (b Bridged, err er
 	apart := c.await(named([]string{"CHANNEL_UNBRIDGE"}))
 	defer c.forget(apart)
 	if err := c.connect(ctx, other); err != nil {
+		c.dropLeg(ctx, other) // FreeSWITCH may be about to connect them
 		return b, err
 	}
 	b = Bridged{Peer: other.UUID(), Answered: true}
@@ -186,16 +187,22 @@ func (c *Channel) Bridge(ctx context.Context, other *Channel) (b Bridged, err er
 	case <-c.ctx.Done():
 		return b, c.Err()
 	case <-ctx.Done():
-		if c.ctx.Err() == nil {
-			kill, cancel := context.WithTimeout(context.WithoutCancel(ctx), killTimeout)
-			defer cancel()
-			c.killLegs(kill, namedLegs{uuids: []string{other.UUID()}})
-		}
+		c.dropLeg(ctx, other)
 		return b, c.ended(ctx)
 	}
 	c.setAway(false)
 	b.Cause = other.settled(ctx)
 	return b, nil
+}
+
+// dropLeg hangs up the other leg of a bridge whose context has ended.
+func (c *Channel) dropLeg(ctx context.Context, other *Channel) {
+	if ctx.Err() == nil || c.ctx.Err() != nil {
+		return
+	}
+	kill, cancel := context.WithTimeout(context.WithoutCancel(ctx), killTimeout)
+	defer cancel()
+	c.killLegs(kill, namedLegs{uuids: []string{other.UUID()}})
 }
 
 // settled waits a moment for the cause of a leg whose bridge has ended: unbridging
