@@ -1,7 +1,6 @@
 package genesis_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -11,7 +10,6 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -20,6 +18,7 @@ import (
 	"github.com/genesis-esl/genesis/consumer"
 	"github.com/genesis-esl/genesis/esl"
 	"github.com/genesis-esl/genesis/esl/esltest"
+	"github.com/genesis-esl/genesis/internal/testbed"
 	"github.com/genesis-esl/genesis/outbound"
 	"github.com/genesis-esl/genesis/program"
 )
@@ -88,24 +87,6 @@ func hold(ctx context.Context, s *outbound.Session) error {
 	return nil
 }
 
-// notes keeps what is logged.
-type notes struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (n *notes) Write(b []byte) (int, error) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	return n.text.Write(b)
-}
-
-func (n *notes) count(text string) int {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	return strings.Count(n.text.String(), text)
-}
-
 func TestUser(t *testing.T) {
 	sim := simulator(t, esltest.Config{
 		Heartbeat: 50 * time.Millisecond, Users: []esltest.User{{Name: "app@example.net", Password: "theirs"}},
@@ -134,7 +115,7 @@ func TestAllow(t *testing.T) {
 }
 
 func TestMaxSessions(t *testing.T) {
-	var log notes
+	var log testbed.Log
 	s, stop := start(t, hold, genesis.Listen("127.0.0.1:0"), genesis.MaxSessions(2), genesis.ShutdownTimeout(time.Millisecond),
 		genesis.Logger(slog.New(slog.NewTextHandler(&log, nil))), environ(map[string]string{"GENESIS_MAX_SESSIONS": "1"}))
 	c := newCaller(t, s)
@@ -154,7 +135,7 @@ func TestMaxSessions(t *testing.T) {
 	if err := stop(); err != nil {
 		t.Error(err)
 	}
-	if n := log.count("turned away"); n != 1 {
+	if n := strings.Count(log.String(), "turned away"); n != 1 {
 		t.Errorf("%d log lines for one episode, want 1", n)
 	}
 }
@@ -296,7 +277,7 @@ func TestHeartbeatTimeout(t *testing.T) {
 
 func TestTraceEventHeaders(t *testing.T) {
 	sim := simulator(t, esltest.Config{})
-	var spans notes
+	var spans testbed.Log
 	collector := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(&spans, r.Body)
 	}))
@@ -328,10 +309,10 @@ func TestTraceEventHeaders(t *testing.T) {
 		if err := stop(); err != nil { // sends the spans
 			t.Error(err)
 		}
-		if spans.count("process_event") == 0 {
+		if !strings.Contains(spans.String(), "process_event") {
 			t.Fatal("no spans")
 		}
-		if n := spans.count("sign of " + name); n != tt.want {
+		if n := strings.Count(spans.String(), "sign of "+name); n != tt.want {
 			t.Errorf("%s: the header is in %d spans, want %d", name, n, tt.want)
 		}
 	}

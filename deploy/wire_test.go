@@ -1,11 +1,13 @@
 package deploy_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"net"
 	"sync"
+	"sync/atomic"
+
+	"github.com/genesis-esl/genesis/internal/testbed"
 )
 
 // wire dials and can freeze: what arrives from then on stays unread, as when the
@@ -57,28 +59,15 @@ func (c *wireConn) Close() error {
 
 // logs is where an app logs to; its disk can be full.
 type logs struct {
-	mu   sync.Mutex
-	buf  bytes.Buffer
-	full bool
+	testbed.Log
+	full atomic.Bool
 }
 
 func (l *logs) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.full {
+	if l.full.Load() {
 		return 0, errors.New("no space left on device")
 	}
-	return l.buf.Write(p)
+	return l.Log.Write(p)
 }
 
-func (l *logs) fill() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.full = true
-}
-
-func (l *logs) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.String()
-}
+func (l *logs) fill() { l.full.Store(true) }

@@ -2,70 +2,25 @@ package esl_test
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
-	"io"
-	"math/big"
 	"net"
 	"strings"
-	"sync"
 	"testing"
-	"time"
 
 	"github.com/genesis-esl/genesis/esl"
 	"github.com/genesis-esl/genesis/esl/esltest"
+	"github.com/genesis-esl/genesis/internal/testbed"
 )
 
-// tunnel is what stunnel is before FreeSWITCH, whose socket knows no TLS: it takes
-// TLS connections and passes them on in the clear.
+// tunnel takes TLS connections and passes them on in the clear.
 func tunnel(t *testing.T, target string) (addr string, roots *x509.CertPool) {
 	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), IsCA: true, BasicConstraintsValid: true,
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
-		DNSNames: []string{"freeswitch.example.net"}, KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	leaf, err := x509.ParseCertificate(der)
-	if err != nil {
-		t.Fatal(err)
-	}
-	roots = x509.NewCertPool()
-	roots.AddCert(leaf)
-	l := tls.NewListener(listen(t), &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}})
-	var wg sync.WaitGroup
-	wg.Go(func() {
-		for {
-			from, err := l.Accept()
-			if err != nil {
-				return
-			}
-			wg.Go(func() {
-				defer from.Close()
-				to, err := net.Dial("tcp", target)
-				if err != nil {
-					return
-				}
-				defer to.Close()
-				var up sync.WaitGroup
-				up.Go(func() { _, _ = io.Copy(to, from); to.Close() }) // whichever ends, ends both
-				_, _ = io.Copy(from, to)
-				from.Close()
-				up.Wait()
-			})
-		}
+	own, roots := testbed.Certificate(t, "freeswitch.example.net")
+	l := tls.NewListener(listen(t), &tls.Config{Certificates: []tls.Certificate{own}})
+	testbed.Tunnel(t, l, func(ctx context.Context) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "tcp", target)
 	})
-	t.Cleanup(func() { l.Close(); wg.Wait() })
 	return l.Addr().String(), roots
 }
 

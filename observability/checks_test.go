@@ -18,14 +18,15 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/genesis-esl/genesis/esl"
+	"github.com/genesis-esl/genesis/internal/testbed"
 	"github.com/genesis-esl/genesis/observability"
 	"github.com/genesis-esl/genesis/observability/check"
 )
 
 // inProcess is an Observability without a socket, for time that is simulated.
-func inProcess(t *testing.T, mode observability.Mode) (*observability.Observability, *logBuffer) {
+func inProcess(t *testing.T, mode observability.Mode) (*observability.Observability, *testbed.Log) {
 	t.Helper()
-	logs := new(logBuffer)
+	logs := new(testbed.Log)
 	obs, err := observability.New(observability.Config{Mode: mode, Logger: slog.New(slog.NewTextHandler(logs, nil))})
 	if err != nil {
 		t.Fatal(err)

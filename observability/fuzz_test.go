@@ -20,6 +20,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/genesis-esl/genesis/internal/testbed"
 	"github.com/genesis-esl/genesis/observability"
 )
 
@@ -45,11 +46,11 @@ type target struct {
 }
 
 // panics keeps what is logged of panics, and nothing else.
-type panics struct{ logBuffer }
+type panics struct{ testbed.Log }
 
 func (p *panics) Write(line []byte) (int, error) {
 	if bytes.Contains(line, []byte("panic")) {
-		return p.logBuffer.Write(line)
+		return p.Log.Write(line)
 	}
 	return len(line), nil
 }

@@ -24,6 +24,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/genesis-esl/genesis/esl"
+	"github.com/genesis-esl/genesis/internal/testbed"
 	"github.com/genesis-esl/genesis/observability"
 )
 
@@ -160,7 +161,7 @@ const call = "f6c0cf4c-2b8a-4d6e-9d3a-1d7f0a2b3c4d"
 
 func TestOTLP(t *testing.T) {
 	r := receive(t)
-	logs := new(logBuffer)
+	logs := new(testbed.Log)
 	obs, err := observability.New(observability.Config{
 		Mode:   observability.Consumer,
 		Logger: slog.New(observability.NewLogHandler(logs, observability.LogConfig{JSON: true})),
@@ -302,7 +303,7 @@ func TestReceiverThatHangs(t *testing.T) {
 	}
 	defer l.Close()
 	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://"+l.Addr().String())
-	logs := new(logBuffer)
+	logs := new(testbed.Log)
 	obs, err := observability.New(observability.Config{
 		Mode: observability.Consumer, Logger: slog.New(slog.NewTextHandler(logs, nil)),
 	})

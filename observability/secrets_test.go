@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/genesis-esl/genesis/esl"
+	"github.com/genesis-esl/genesis/internal/testbed"
 	"github.com/genesis-esl/genesis/observability"
 )
 
@@ -26,7 +27,7 @@ func TestNoSecretComesOut(t *testing.T) {
 	r := receive(t)
 	t.Setenv("ESL_PASSWORD", planted)
 	t.Setenv("OTEL_EXPORTER_OTLP_HEADERS", "authorization=Bearer "+planted)
-	logs := new(logBuffer)
+	logs := new(testbed.Log)
 	s := serve(t, observability.Config{
 		Mode: observability.Consumer, TraceEventHeaders: true,
 		Logger: slog.New(observability.NewLogHandler(logs, observability.LogConfig{Level: observability.LevelTrace})),

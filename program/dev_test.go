@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -52,9 +51,6 @@ func saveTimes(t *testing.T, saves int, save func(version int), starts func() in
 // TestSavesUnderLoad saves the program's file 20 times while events pour in: every
 // event is handled once, by the old process or the new one.
 func TestSavesUnderLoad(t *testing.T) {
-	if runtime.GOOS == "windows" {
-		t.Skip("the program is a shell script")
-	}
 	const saves = 20
 	file := journal(t)
 	p := actor(t, "record", file)

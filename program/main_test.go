@@ -1,7 +1,6 @@
 package program_test
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -10,7 +9,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -18,6 +16,7 @@ import (
 
 	"github.com/genesis-esl/genesis/consumer"
 	"github.com/genesis-esl/genesis/esl"
+	"github.com/genesis-esl/genesis/internal/testbed"
 	"github.com/genesis-esl/genesis/program"
 )
 
@@ -49,25 +48,14 @@ func actor(t testing.TB, name string, args ...string) *program.Consumer {
 }
 
 // notes collects what a host logs.
-type notes struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
+type notes struct{ testbed.Log }
 
 func (n *notes) logger() *slog.Logger { return slog.New(slog.NewJSONHandler(n, nil)) }
 
-func (n *notes) Write(b []byte) (int, error) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	return n.text.Write(b)
-}
-
 // lines returns the lines of a stream that were logged.
 func (n *notes) lines(stream string) []string {
-	n.mu.Lock()
-	defer n.mu.Unlock()
 	var all []string
-	for line := range strings.Lines(n.text.String()) {
+	for line := range strings.Lines(n.String()) {
 		var record struct{ Stream, Line string }
 		if json.Unmarshal([]byte(line), &record) == nil && record.Stream == stream {
 			all = append(all, record.Line)
@@ -77,9 +65,7 @@ func (n *notes) lines(stream string) []string {
 }
 
 func (n *notes) contain(text string) bool {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	return strings.Contains(n.text.String(), text)
+	return strings.Contains(n.String(), text)
 }
 
 // host runs a hosted program with events from source until that returns.

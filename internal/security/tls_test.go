@@ -2,23 +2,18 @@ package security_test
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
-	"io"
 	"log/slog"
-	"math/big"
 	"net"
 	"net/netip"
-	"sync"
 	"testing"
 	"time"
 
 	"go.uber.org/goleak"
 
 	"github.com/genesis-esl/genesis/esl/esltest"
+	"github.com/genesis-esl/genesis/internal/testbed"
 	"github.com/genesis-esl/genesis/outbound"
 )
 
@@ -26,31 +21,6 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // patience bounds every wait in these tests.
 const patience = 20 * time.Second
-
-// certificate makes one that signs itself, and a pool that knows it.
-func certificate(t *testing.T, name string) (tls.Certificate, *x509.CertPool) {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), IsCA: true, BasicConstraintsValid: true, DNSNames: []string{name},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
-		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	leaf, err := x509.ParseCertificate(der)
-	if err != nil {
-		t.Fatal(err)
-	}
-	pool := x509.NewCertPool()
-	pool.AddCert(leaf)
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, pool
-}
 
 func listen(t *testing.T) net.Listener {
 	t.Helper()
@@ -61,35 +31,12 @@ func listen(t *testing.T) net.Listener {
 	return l
 }
 
-// tunnel is stunnel beside FreeSWITCH in client mode: it takes plain connections and passes them on through TLS.
+// tunnel is stunnel in client mode: it takes plain connections and passes them on through TLS.
 func tunnel(t *testing.T, target string, config *tls.Config) (addr string) {
 	t.Helper()
 	l := listen(t)
-	ctx, cancel := context.WithCancel(t.Context())
 	dialer := tls.Dialer{Config: config}
-	var wg sync.WaitGroup
-	wg.Go(func() {
-		for {
-			from, err := l.Accept()
-			if err != nil {
-				return
-			}
-			wg.Go(func() {
-				defer from.Close()
-				to, err := dialer.DialContext(ctx, "tcp", target)
-				if err != nil {
-					return
-				}
-				defer to.Close()
-				var up sync.WaitGroup
-				up.Go(func() { _, _ = io.Copy(to, from); to.Close() }) // whichever ends, ends both
-				_, _ = io.Copy(from, to)
-				from.Close()
-				up.Wait()
-			})
-		}
-	})
-	t.Cleanup(func() { l.Close(); cancel(); wg.Wait() })
+	testbed.Tunnel(t, l, func(ctx context.Context) (net.Conn, error) { return dialer.DialContext(ctx, "tcp", target) })
 	return l.Addr().String()
 }
 
@@ -133,9 +80,9 @@ func receive[T any](t *testing.T, c <-chan T, what string) T {
 // TestOutboundOverTLS: a FreeSWITCH behind a tunnel with the right certificate is served; one with another certificate, one
 // without TLS, and hundreds that begin no handshake get no session and are gone when the handshake's time is over.
 func TestOutboundOverTLS(t *testing.T) {
-	ours, oursKnown := certificate(t, "genesis.example.net")
-	theirs, theirsKnown := certificate(t, "freeswitch.example.net")
-	strange, _ := certificate(t, "freeswitch.example.net")
+	ours, oursKnown := testbed.Certificate(t, "genesis.example.net")
+	theirs, theirsKnown := testbed.Certificate(t, "freeswitch.example.net")
+	strange, _ := testbed.Certificate(t, "freeswitch.example.net")
 	addr, served, rejected := outboundOverTLS(t, ours, theirsKnown)
 	fs := esltest.NewServer()
 	t.Cleanup(fs.Close)

@@ -1,7 +1,6 @@
 package security_test
 
 import (
-	"bytes"
 	"context"
 	"io"
 	"log/slog"
@@ -9,30 +8,12 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/genesis-esl/genesis"
+	"github.com/genesis-esl/genesis/internal/testbed"
 	"github.com/genesis-esl/genesis/outbound"
 )
-
-// lines is a log that can be read while it is written.
-type lines struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (l *lines) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(p)
-}
-
-func (l *lines) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()
-}
 
 // TestTokenFromFile: an app as it is run takes the token from a file; without it the probes alone answer, with it the token
 // itself is nowhere to be read.
@@ -46,7 +27,7 @@ func TestTokenFromFile(t *testing.T) {
 		genesis.EnvObservabilityHost: "127.0.0.1", genesis.EnvObservabilityPort: "0"}
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	log := new(lines)
+	log := new(testbed.Log)
 	started, ended := make(chan genesis.Started, 1), make(chan error, 1)
 	go func() {
 		ended <- genesis.RunContext(ctx, func(context.Context, *outbound.Session) error { return nil },
