@@ -46,7 +46,8 @@ type Conn struct {
 	dec      *Decoder
 	queue    *eventQueue // nil when events are discarded
 	batch    []*Event    // read, not yet in the queue; the reading goroutine's
-	answered bool        // a reply was taken since the last read; the reading goroutine's
+	shown    int         // events of batch that the hook Received has seen; likewise
+	answered bool        // a reply was taken since the last read; likewise
 	greeted  chan struct{}
 	done     chan struct{}
 	begun    time.Time    // of the monotonic clock, which nobody can set

@@ -6,9 +6,13 @@ import (
 	"time"
 )
 
-// batchSize is how many events go to the queue at once when more wait in the
-// buffer: few enough that a hook finds them in the nearest cache.
-const batchSize = 16
+// While more wait in the buffer, events are shown to a hook so many at a time, few
+// enough that it finds them in the nearest cache, and go to the queue so many at a
+// time, enough that waking who takes them does not count.
+const (
+	hookBatch  = 16
+	queueBatch = 4 * hookBatch
+)
 
 // read is the goroutine that reads the socket. It runs no user code but hooks.
 func (c *Conn) read() {
@@ -32,9 +36,11 @@ func (c *Conn) read() {
 			c.fail(err)
 			return
 		}
-		if c.answered {
+		if c.answered || c.queue.waiting() > queueBatch {
 			// Whoever got an answer may have the next command ready: it goes out before
-			// this goroutine finds that there is nothing to read yet.
+			// this goroutine finds that there is nothing to read yet. And events cost least
+			// while a cache holds them: without a processor to spare, reading must not run
+			// ahead of handling.
 			c.answered = false
 			runtime.Gosched()
 		}
@@ -111,10 +117,21 @@ func (c *Conn) takeEvent(frame Frame) error {
 		return nil
 	}
 	c.batch = append(c.batch, e)
-	if len(c.batch) >= batchSize {
+	if len(c.batch)-c.shown >= hookBatch {
+		c.showBatch()
+	}
+	if len(c.batch) >= queueBatch {
 		return c.flushBatch()
 	}
 	return nil
+}
+
+// showBatch shows the hook what it has not seen of the batch.
+func (c *Conn) showBatch() {
+	if c.hooks.Received != nil && c.shown < len(c.batch) {
+		c.hooks.Received(c.batch[c.shown:])
+	}
+	c.shown = len(c.batch)
 }
 
 // flushBatch puts the events read so far into the queue.
@@ -122,13 +139,11 @@ func (c *Conn) flushBatch() error {
 	if len(c.batch) == 0 {
 		return nil
 	}
-	if c.hooks.Received != nil {
-		c.hooks.Received(c.batch)
-	}
+	c.showBatch()
 	taken := c.queue.push(c.batch, c.queueFull)
 	n := len(c.batch)
 	clear(c.batch)
-	c.batch = c.batch[:0]
+	c.batch, c.shown = c.batch[:0], 0
 	if c.stalled.Load() {
 		c.lastRead.Store(int64(time.Since(c.begun))) // first, lest the pause be taken for silence
 		c.stalled.Store(false)

@@ -142,6 +142,16 @@ func (q *eventQueue) take(ctx context.Context, dst []*Event) (n int, over bool, 
 	}
 }
 
+// waiting returns how many events wait; none in a queue that there is not.
+func (q *eventQueue) waiting() int {
+	if q == nil {
+		return 0
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return len(q.events) - q.head
+}
+
 // isClosed reports whether nothing is taken any longer.
 func (q *eventQueue) isClosed() bool {
 	q.mu.Lock()
