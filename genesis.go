@@ -14,6 +14,7 @@ import (
 	"go.opentelemetry.io/otel"
 
 	"github.com/genesis-esl/genesis/consumer"
+	"github.com/genesis-esl/genesis/internal/headroom"
 	"github.com/genesis-esl/genesis/observability"
 	"github.com/genesis-esl/genesis/outbound"
 	"github.com/genesis-esl/genesis/program"
@@ -61,6 +62,7 @@ func RunContext(ctx context.Context, app any, opts ...Option) error {
 	}
 	r := &run{config: c, obs: obs, log: obs.Logger()}
 	if c.globals {
+		headroom.Take()
 		slog.SetDefault(r.log)
 		otel.SetMeterProvider(obs.MeterProvider())
 		otel.SetTracerProvider(obs.TracerProvider())

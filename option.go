@@ -163,8 +163,9 @@ func Server(f func(*outbound.Server)) Option {
 	return func(c *config) { c.server = append(c.server, f) }
 }
 
-// Globals makes the logger slog's default and the telemetry OpenTelemetry's, so that the app's own logs, metrics and spans
-// go the same way.
+// Globals makes this process the app's: the logger becomes slog's default and the telemetry OpenTelemetry's, so that the
+// app's own logs, metrics and spans go the same way, and the heap may grow to 32 MB before it is collected, which is worth
+// up to half as many events a second again. GOGC, or a GOMEMLIMIT under 256 MB, leaves the collector as it is.
 func Globals() Option {
 	return func(c *config) { c.globals = true }
 }
