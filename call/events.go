@@ -76,18 +76,20 @@ func (c *Channel) executing(id string) int {
 
 // follow takes state and variables from an event. c.mu is held.
 func (c *Channel) follow(ev *esl.Event) {
-	if s, ok := ev.Lookup("Channel-State"); ok {
-		c.state = State(strings.Clone(s))
-	}
-	if s, ok := ev.Lookup("Channel-Call-State"); ok {
-		c.callState = CallState(strings.Clone(s))
-	}
-	if s, ok := ev.Lookup("Answer-State"); ok {
-		c.answer = AnswerState(strings.Clone(s))
-	}
+	learn(&c.state, ev, "Channel-State")
+	learn(&c.callState, ev, "Channel-Call-State")
+	learn(&c.answer, ev, "Answer-State")
 	if _, ok := ev.Lookup("variable_uuid"); ok || c.data == nil {
 		c.data = ev
 		c.settle(ev)
+	}
+}
+
+// learn keeps a header's value, without the event that it is part of. Most say what is
+// known already.
+func learn[S ~string](known *S, ev *esl.Event, name string) {
+	if value, ok := ev.Lookup(name); ok && value != string(*known) {
+		*known = S(strings.Clone(value))
 	}
 }
 

@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"strconv"
-	"sync/atomic"
+	"sync"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -58,7 +58,8 @@ func readPulse(ev *esl.Event, at time.Time) *pulse {
 // while FreeSWITCH is not known to work: an old number would be a lie.
 type heartbeats struct {
 	health *health
-	last   atomic.Pointer[beat]
+	mu     sync.Mutex
+	last   beat // its event is nil before the first
 }
 
 // beat is a HEARTBEAT and when it was heard. It is read when somebody asks, not as
@@ -70,15 +71,19 @@ type beat struct {
 
 // pulse returns what the last HEARTBEAT says, or nil when there was none.
 func (h *heartbeats) pulse() *pulse {
-	last := h.last.Load()
-	if last == nil {
+	h.mu.Lock()
+	last := h.last
+	h.mu.Unlock()
+	if last.event == nil {
 		return nil
 	}
 	return readPulse(last.event, last.at)
 }
 
 func (h *heartbeats) heard(ev *esl.Event) {
-	h.last.Store(&beat{ev, h.health.now()})
+	h.mu.Lock()
+	h.last = beat{ev, h.health.now()}
+	h.mu.Unlock()
 	h.health.heartbeat()
 }
 

@@ -23,7 +23,8 @@ func (srv *Server) serve(nc net.Conn) {
 	remote := nc.RemoteAddr()
 	ctx, span := srv.tracer().Start(srv.context(), "outbound_handle_connection", trace.WithSpanKind(trace.SpanKindServer))
 	defer span.End()
-	if host, port, err := net.SplitHostPort(remote.String()); err == nil {
+	if span.IsRecording() {
+		host, port, _ := net.SplitHostPort(remote.String())
 		span.SetAttributes(attribute.String("net.peer.name", host), attribute.String("net.peer.port", port))
 	}
 	s, err := srv.greet(ctx, nc)
