@@ -50,26 +50,28 @@ func readFiveOfTheirs(ev *eslgo.Event) int {
 		len(ev.GetHeader("Event-Date-GMT")) + len(ev.GetHeader("Answer-State"))
 }
 
-// discard reads the bytes and does nothing with them.
-func discard(_ context.Context, s *stream) (time.Duration, error) {
-	nc, err := enter(s.fs.addr, "event plain ALL")
-	if err != nil {
-		return 0, err
-	}
-	defer nc.Close()
-	begun, err := s.begin()
-	if err != nil {
-		return 0, err
-	}
-	buf := make([]byte, 256<<10)
-	for left := s.rounds * len(s.load.frames); left > 0; {
-		n, err := nc.Read(buf)
+// discard reads the bytes, up to so many at a time, and does nothing with them.
+func discard(atATime int) receiver {
+	return func(_ context.Context, s *stream) (time.Duration, error) {
+		nc, err := enter(s.fs.addr, "event plain ALL")
 		if err != nil {
 			return 0, err
 		}
-		left -= n
+		defer nc.Close()
+		begun, err := s.begin()
+		if err != nil {
+			return 0, err
+		}
+		buf := make([]byte, atATime)
+		for left := s.rounds * s.load.bytes; left > 0; {
+			n, err := nc.Read(buf)
+			if err != nil {
+				return 0, err
+			}
+			left -= n
+		}
+		return time.Since(begun), nil
 	}
-	return time.Since(begun), nil
 }
 
 // enter logs in by hand and sends one more command.

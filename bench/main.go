@@ -21,6 +21,8 @@ import (
 	"runtime/pprof"
 	"strings"
 	"time"
+
+	"github.com/genesis-esl/genesis/internal/headroom"
 )
 
 // settings is what the command line says.
@@ -71,6 +73,7 @@ func main() {
 }
 
 func run(ctx context.Context, role, only, profile string, s settings) error {
+	headroom.Take() // as genesis does; GOGC=100 shows Go's own default
 	switch role {
 	case "":
 	case "freeswitch":

@@ -18,6 +18,7 @@ type payload struct {
 	format esl.Format
 	frames []byte
 	events int // in frames
+	bytes  int // of frames
 
 	// ends says where each frame ends, for a payload that is sent frame by frame, as
 	// FreeSWITCH does; nil for one that is sent as a whole.
@@ -41,7 +42,7 @@ func (p *payload) writeTo(w io.Writer) error {
 func (p *payload) rounds(n int) int { return max(1, (n+p.events-1)/p.events) }
 
 // meanSize is the mean size of an event on the wire, in bytes.
-func (p *payload) meanSize() float64 { return float64(len(p.frames)) / float64(p.events) }
+func (p *payload) meanSize() float64 { return float64(p.bytes) / float64(p.events) }
 
 // payloadBytes is how long a payload is at least: long enough for large writes,
 // short enough to stay in a processor's cache.
@@ -86,6 +87,7 @@ func newPayload(name string, format esl.Format, frames [][]byte) *payload {
 		}
 		p.events += len(frames)
 	}
+	p.bytes = len(p.frames)
 	return p
 }
 
