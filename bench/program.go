@@ -61,7 +61,11 @@ func measureProgram(ctx context.Context, s settings) error {
 	t.row("start to the first event printed", fmt.Sprintf("%.0f ms", starts.median()), fmt.Sprintf("±%.0f%%", 100*starts.spread()))
 	t.row("size of the program", fmt.Sprintf("%.1f MB", float64(info.Size())/1e6), "")
 	if len(idle) > 0 {
-		t.row("processor time when idle", fmt.Sprintf("%.2f%%", idle.median()), "")
+		busy := "not told here"
+		if idle.median() > 0 {
+			busy = fmt.Sprintf("%.3f%%", idle.median())
+		}
+		t.row("processor time when idle", busy, "")
 	}
 	t.print()
 	return nil
@@ -100,18 +104,22 @@ func runConsumer(ctx context.Context, binary, addr string, watch time.Duration) 
 	return first, usedBy(cmd.Process.Pid) - before, nil
 }
 
-// usedBy returns the processor time of a process, where /proc tells, in steps of 10 ms.
+// usedBy returns the processor time of a process, where /proc tells: that of all its
+// threads, to the nanosecond.
 func usedBy(pid int) time.Duration {
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", pid))
 	if err != nil {
 		return 0
 	}
-	_, rest, _ := strings.Cut(string(stat), ") ")
-	fields := strings.Fields(rest)
-	if len(fields) < 13 {
-		return 0
+	var used time.Duration
+	for _, thread := range threads {
+		stat, err := os.ReadFile(thread)
+		if err != nil {
+			continue // it has ended
+		}
+		running, _, _ := strings.Cut(string(stat), " ")
+		nanoseconds, _ := strconv.ParseInt(running, 10, 64)
+		used += time.Duration(nanoseconds)
 	}
-	user, _ := strconv.Atoi(fields[11])
-	system, _ := strconv.Atoi(fields[12])
-	return time.Duration(user+system) * 10 * time.Millisecond
+	return used
 }
