@@ -23,6 +23,7 @@ func TestFoundByFuzzing(t *testing.T) {
 		"an empty XML header":         {esl.XML, "<headers>\n<A/>\n</headers>\n", "A", []string{""}, ""},
 		"a control character in XML":  {esl.XML, "<headers>\n</headers>\n<body>&#x8E;&#142;</body>", "A", nil, "\u008e\u008e"},
 		"what HTML calls copyright":   {esl.XML, "<headers>\n</headers>\n<body>a&copy=b&amp;&nbsp;&#x110000;&</body>", "A", nil, "a&copy=b&&nbsp;&#x110000;&"},
+		"nothing":                     {esl.Plain, "", "A", nil, ""},
 		"a name with brackets in XML": {esl.XML, "<headers>\n<a<b>x</a<b>\n</headers>\n", "a<b", []string{"x"}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
