@@ -28,6 +28,8 @@ type Config struct {
 	BreakTimeout time.Duration
 	// StreamLimit is how many events may wait in a Stream. Default 10,000.
 	StreamLimit int
+	// StreamBytes is how much memory they may take. Default 16 MiB.
+	StreamBytes int
 	// Overflow is called, once per stream, when a stream was full. May be nil.
 	Overflow func()
 
@@ -37,6 +39,7 @@ type Config struct {
 const (
 	defaultBreakTimeout = 2 * time.Second
 	defaultStreamLimit  = 10_000
+	defaultStreamBytes  = 16 << 20
 )
 
 // Channel is one leg of a call. Its methods are safe for concurrent use; operations
@@ -80,6 +83,9 @@ func New(parent context.Context, t Transport, cfg Config) *Channel {
 	}
 	if cfg.StreamLimit <= 0 {
 		cfg.StreamLimit = defaultStreamLimit
+	}
+	if cfg.StreamBytes <= 0 {
+		cfg.StreamBytes = defaultStreamBytes
 	}
 	if cfg.Logger == nil {
 		cfg.Logger = slog.Default()

@@ -13,7 +13,8 @@ import (
 type Stream struct {
 	c     *Channel
 	names []string
-	limit int
+	limit int           // events that may wait
+	bytes int           // memory that they may still take
 	ready chan struct{} // holds one token while events wait
 
 	mu     sync.Mutex
@@ -26,7 +27,7 @@ type Stream struct {
 // read any more: a stream that nobody reads overflows, which ends it with
 // esl.ErrSlowConsumer, and an outbound session altogether.
 func (c *Channel) Events(names ...string) *Stream {
-	s := &Stream{c: c, names: names, limit: c.cfg.StreamLimit, ready: make(chan struct{}, 1)}
+	s := &Stream{c: c, names: names, limit: c.cfg.StreamLimit, bytes: c.cfg.StreamBytes, ready: make(chan struct{}, 1)}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.lost != nil {
@@ -59,9 +60,11 @@ func (c *Channel) stream(name string, ev *esl.Event) (overflow bool) {
 func (s *Stream) push(ev *esl.Event) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.events) >= s.limit {
+	// One event that is larger than all may be still gets in.
+	if len(s.events) >= s.limit || len(s.events) > 0 && ev.Size() > s.bytes {
 		return false
 	}
+	s.bytes -= ev.Size()
 	s.events = append(s.events, ev)
 	s.signal()
 	return true
@@ -104,6 +107,7 @@ func (s *Stream) take() (ev *esl.Event, err error, ok bool) {
 	defer s.mu.Unlock()
 	if len(s.events) > 0 {
 		ev = s.events[0]
+		s.bytes += ev.Size()
 		s.events[0] = nil
 		s.events = s.events[1:]
 		return ev, nil, true

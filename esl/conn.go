@@ -2,6 +2,7 @@ package esl
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -20,6 +21,14 @@ type ConnConfig struct {
 	Limits Limits
 	// Queue bounds the events that wait to be read.
 	Queue QueueLimits
+	// Deliver is called with each event, in order, in place of putting it into the
+	// queue; ReadEvents has none then. It runs on the goroutine that reads, before any
+	// reply that came after the event is handed out: it must neither block nor wait for
+	// a reply. Nil means the queue.
+	Deliver func(*Event)
+	// Ended is called once, after the last event has been delivered, with why the
+	// connection ended (see Err). May be nil.
+	Ended func(error)
 	// WriteTimeout is how long writing commands may take before the connection is
 	// given up. Default 10 s.
 	WriteTimeout time.Duration
@@ -38,13 +47,14 @@ type ConnConfig struct {
 // every waiting caller gets a *DisconnectedError at once.
 //
 // One goroutine reads the socket until the connection ends; another exists only
-// while there is something to write. Events wait in a queue for ReadEvents.
+// while there is something to write. Events wait in a queue for ReadEvents, unless
+// ConnConfig.Deliver takes them.
 type Conn struct {
 	nc       net.Conn
 	cfg      ConnConfig
 	hooks    *Hooks
 	dec      *Decoder
-	queue    *eventQueue // nil when events are discarded
+	queue    *eventQueue // nil when events are delivered or discarded
 	batch    []*Event    // read, not yet in the queue; the reading goroutine's
 	shown    int         // events of batch that the hook Received has seen; likewise
 	answered bool        // a reply was taken since the last read; likewise
@@ -97,7 +107,7 @@ func NewConn(nc net.Conn, cfg ConnConfig) *Conn {
 	case *net.TCPConn, *net.UnixConn:
 		c.neverBlocks = true
 	}
-	if cfg.Queue.Overflow != Discard {
+	if cfg.Queue.Overflow != Discard && cfg.Deliver == nil {
 		c.queue = newEventQueue(cfg.Queue)
 	}
 	if cfg.IdleTimeout > 0 {
@@ -228,7 +238,7 @@ func (c *Conn) setIdleTimeout(limit time.Duration) {
 // been read it returns Err. When ctx ends first it returns its cause.
 func (c *Conn) ReadEvents(ctx context.Context, dst []*Event) (int, error) {
 	if c.queue == nil {
-		return 0, fmt.Errorf("esl: this connection discards events")
+		return 0, errors.New("esl: this connection keeps no events")
 	}
 	n, over, err := c.queue.take(ctx, dst)
 	if over {

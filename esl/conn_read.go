@@ -16,7 +16,13 @@ const (
 
 // read is the goroutine that reads the socket. It runs no user code but hooks.
 func (c *Conn) read() {
-	defer c.dec.release()
+	defer func() {
+		c.dec.release()
+		if c.cfg.Ended != nil {
+			<-c.done
+			c.cfg.Ended(c.Err())
+		}
+	}()
 	for {
 		frame, ok, err := c.dec.cut()
 		switch {
@@ -113,7 +119,7 @@ func (c *Conn) takeEvent(frame Frame) error {
 			return nil
 		}
 	}
-	if c.queue == nil {
+	if c.queue == nil && c.cfg.Deliver == nil {
 		return nil
 	}
 	c.batch = append(c.batch, e)
@@ -134,14 +140,18 @@ func (c *Conn) showBatch() {
 	c.shown = len(c.batch)
 }
 
-// flushBatch puts the events read so far into the queue.
+// flushBatch puts the events read so far into the queue, or delivers them.
 func (c *Conn) flushBatch() error {
 	if len(c.batch) == 0 {
 		return nil
 	}
 	c.showBatch()
-	taken := c.queue.push(c.batch, c.queueFull)
-	n := len(c.batch)
+	taken, n := true, len(c.batch)
+	if c.cfg.Deliver == nil {
+		taken = c.queue.push(c.batch, c.queueFull)
+	} else {
+		c.deliver()
+	}
 	clear(c.batch)
 	c.batch, c.shown = c.batch[:0], 0
 	if c.stalled.Load() {
@@ -165,6 +175,15 @@ func (c *Conn) flushBatch() error {
 		c.hooks.Dropped(reason, n)
 	}
 	return err
+}
+
+func (c *Conn) deliver() {
+	if c.hooks.Events != nil {
+		c.hooks.Events(c.batch)
+	}
+	for _, e := range c.batch {
+		c.cfg.Deliver(e)
+	}
 }
 
 // queueFull is asked when the queue is full, and says whether to wait for space.

@@ -39,32 +39,38 @@ func (srv *Server) serve(nc net.Conn) {
 	span.SetAttributes(attribute.String("channel.uuid", s.UUID()))
 	start := time.Now()
 	srv.SessionHooks.sessionStart(s)
-	handled := make(chan error, 1)
-	go func() {
-		err := srv.handle(trace.ContextWithSpan(s.Context(), span), s)
+	defer func() {
+		if err == errGoexit {
+			srv.logger().ErrorContext(ctx, "a call's handler ended its goroutine", "call", s.UUID())
+		}
 		srv.finish(s, err)
-		handled <- err
+		<-s.ended
+		if err != nil {
+			span.SetStatus(codes.Error, "handler")
+			span.RecordError(err)
+		}
+		srv.SessionHooks.sessionEnd(s, time.Since(start), err)
 	}()
-	s.pump()
-	if err = <-handled; err != nil {
-		span.SetStatus(codes.Error, "handler")
-		span.RecordError(err)
-	}
-	srv.SessionHooks.sessionEnd(s, time.Since(start), err)
+	err = errGoexit // unless handle returns
+	err = srv.handle(trace.ContextWithSpan(s.Context(), span), s)
 }
+
+var errGoexit = errors.New("outbound: handler ended its goroutine")
 
 // greet makes a session of a connection: connect, then in one write everything that
 // brings the call's events.
 func (srv *Server) greet(parent context.Context, nc net.Conn) (*Session, error) {
 	ctx, cancel := context.WithTimeout(parent, orDefault(srv.HandshakeTimeout, defaultHandshakeTimeout))
 	defer cancel()
+	s := &Session{srv: srv, nc: nc, ended: make(chan struct{})}
 	conn, replies, err := esl.Accept(ctx, nc, esl.ConnConfig{
-		Info: esl.ConnInfo{Role: "session"}, Hooks: srv.Hooks, Limits: srv.Limits, Queue: srv.queue(),
+		Info: esl.ConnInfo{Role: "session"}, Hooks: srv.Hooks, Limits: srv.Limits, Deliver: s.deliver, Ended: s.lost,
 	})
 	if err != nil {
 		return nil, err
 	}
-	s := srv.session(parent, nc, conn, replies[0].Event())
+	s.conn, s.connect = conn, replies[0].Event()
+	s.open(srv.channel(parent, s))
 	if err := srv.subscribe(ctx, s); err != nil {
 		_ = conn.Close()
 		return nil, err
@@ -72,18 +78,18 @@ func (srv *Server) greet(parent context.Context, nc net.Conn) (*Session, error) 
 	return s, nil
 }
 
-func (srv *Server) session(parent context.Context, nc net.Conn, conn *esl.Conn, data *esl.Event) *Session {
-	s := &Session{srv: srv, nc: nc, conn: conn, connect: data}
+// channel makes the channel of a session that is connected.
+func (srv *Server) channel(parent context.Context, s *Session) *call.Channel {
+	data := s.connect
 	mode := call.ModeOf(data.Get("Socket-Mode"), data.Get("Control"))
-	s.Channel = call.New(parent, conn, call.Config{
+	return call.New(parent, s.conn, call.Config{
 		UUID: strings.Clone(data.UUID()), Mode: mode, Data: data, Instruments: srv.Instruments, Logger: srv.logger(),
-		StreamLimit: srv.queue().Events,
+		StreamLimit: srv.Queue.Events, StreamBytes: srv.Queue.Bytes,
 		Overflow: func() {
 			s.Lost(esl.ErrSlowConsumer)
-			_ = conn.Close()
+			_ = s.conn.Close()
 		},
 	})
-	return s
 }
 
 // subscribe asks for the call's events. In full control the connection would get
@@ -197,23 +203,11 @@ func (srv *Server) part(s *Session) {
 	}
 	timer := time.NewTimer(partingTimeout)
 	defer timer.Stop()
-	select { // the session's pump reads on, within the bounds of its queue
+	select { // the connection is read on
 	case <-s.conn.Done():
 	case <-timer.C:
 	case <-srv.context().Done():
 	}
-}
-
-func (srv *Server) queue() esl.QueueLimits {
-	q := srv.Queue
-	if q.Events <= 0 {
-		q.Events = 10_000
-	}
-	if q.Bytes <= 0 {
-		q.Bytes = 16 << 20
-	}
-	q.Overflow = esl.Fail
-	return q
 }
 
 func (srv *Server) tracer() trace.Tracer {

@@ -67,8 +67,9 @@ type Server struct {
 	Format esl.Format
 	// Limits bounds a frame.
 	Limits esl.Limits
-	// Queue bounds the events that wait in a session. Default 10,000 events and
-	// 16 MiB; full, the session ends with esl.ErrSlowConsumer.
+	// Queue bounds the events that wait in each Stream of a session. Default 10,000
+	// events and 16 MiB; full, the session ends with esl.ErrSlowConsumer, whatever
+	// Overflow says.
 	Queue esl.QueueLimits
 	// FailureCause is what a call is hung up with when its handler failed or
 	// panicked. Default call.NormalTemporaryFailure.

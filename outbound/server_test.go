@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"runtime"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -109,6 +110,7 @@ func TestHandlerReturns(t *testing.T) {
 		{"nil", func(ctx context.Context, s *outbound.Session) error { return s.Answer(ctx) }, call.NormalClearing},
 		{"error", func(context.Context, *outbound.Session) error { return io.ErrUnexpectedEOF }, call.NormalTemporaryFailure},
 		{"panic", func(context.Context, *outbound.Session) error { panic("at the disco") }, call.NormalTemporaryFailure},
+		{"Goexit", func(context.Context, *outbound.Session) error { runtime.Goexit(); return nil }, call.NormalTemporaryFailure},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -117,8 +119,13 @@ func TestHandlerReturns(t *testing.T) {
 			w := newWorld(t, &outbound.Server{
 				Handler: tt.handler,
 				SessionHooks: &outbound.Hooks{
-					Panic:      func(*outbound.Session, any, []byte) { panics.Add(1) },
-					SessionEnd: func(s *outbound.Session, _ time.Duration, _ error) { ended <- s },
+					Panic: func(*outbound.Session, any, []byte) { panics.Add(1) },
+					SessionEnd: func(s *outbound.Session, _ time.Duration, err error) {
+						if (err == nil) != (tt.name == "nil") {
+							t.Errorf("the session ended with %v", err)
+						}
+						ended <- s
+					},
 				},
 			}, esltest.Config{})
 			w.place(asyncFull)

@@ -19,6 +19,10 @@ type Session struct {
 	srv     *Server
 	connect *esl.Event
 	resumed atomic.Bool
+	ended   chan struct{} // closed when the connection has, and all its events are handled
+
+	intake sync.Mutex   // held while an event is handled
+	early  []*esl.Event // what came before there was a Channel
 
 	mu     sync.Mutex
 	others *call.Controller // of legs that this session has made; nil while there are none
@@ -69,22 +73,38 @@ func (s *Session) Leg(uuid string) (*call.Channel, bool) {
 	return s.others.Channel(uuid)
 }
 
-// pump gives the channels their events until the connection ends.
-func (s *Session) pump() {
-	batch := make([]*esl.Event, 8)
-	for {
-		n, err := s.conn.ReadEvents(context.Background(), batch)
-		for _, ev := range batch[:n] {
-			s.take(ev)
-		}
-		clear(batch[:n])
-		if err != nil {
-			lost := &esl.DisconnectedError{Sent: true, Cause: err}
-			s.Lost(lost)
-			s.endLegs(lost)
-			return
-		}
+// open makes the channel known to the goroutine that reads the connection.
+func (s *Session) open(c *call.Channel) {
+	s.intake.Lock()
+	defer s.intake.Unlock()
+	s.Channel = c
+	for _, ev := range s.early {
+		s.take(ev)
 	}
+	s.early = nil
+}
+
+// deliver gives the channels an event.
+func (s *Session) deliver(ev *esl.Event) {
+	s.intake.Lock()
+	defer s.intake.Unlock()
+	if s.Channel == nil {
+		s.early = append(s.early, ev)
+		return
+	}
+	s.take(ev)
+}
+
+// lost ends the channels with their connection.
+func (s *Session) lost(err error) {
+	s.intake.Lock()
+	defer s.intake.Unlock()
+	if s.Channel != nil {
+		lost := &esl.DisconnectedError{Sent: true, Cause: err}
+		s.Lost(lost)
+		s.endLegs(lost)
+	}
+	close(s.ended)
 }
 
 // take gives an event to its channel. What is about no leg is part of the session.

@@ -202,9 +202,15 @@ func TestStreams(t *testing.T) {
 
 // TestSlowConsumer ends a session whose handler lets events pile up.
 func TestSlowConsumer(t *testing.T) {
+	for name, limits := range map[string]esl.QueueLimits{"events": {Events: 5}, "bytes": {Bytes: 20_000}} {
+		t.Run(name, func(t *testing.T) { slowConsumer(t, limits) })
+	}
+}
+
+func slowConsumer(t *testing.T, limits esl.QueueLimits) {
 	done := make(chan error, 1)
 	w := newWorld(t, &outbound.Server{
-		Queue: esl.QueueLimits{Events: 5},
+		Queue: limits,
 		Handler: outbound.HandlerFunc(func(ctx context.Context, s *outbound.Session) error {
 			stream := s.Channel.Events() // and nobody reads it
 			defer stream.Close()

@@ -1,0 +1,63 @@
+package esl_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	"github.com/genesis-esl/genesis/esl"
+)
+
+// TestDeliver has events handled where they are read: in order, each before what comes
+// behind it, the end last, and nothing left to read.
+func TestDeliver(t *testing.T) {
+	var told, shown, handed []string // the goroutine that reads appends, until the end
+	over := make(chan error, 1)
+	names := func(to *[]string) func([]*esl.Event) {
+		return func(events []*esl.Event) {
+			for _, e := range events {
+				*to = append(*to, e.Name())
+			}
+		}
+	}
+	var c *esl.Conn
+	ready := make(chan struct{})
+	c, far := connected(t, esl.ConnConfig{
+		Hooks: &esl.Hooks{Received: names(&shown), Events: names(&handed)},
+		Deliver: func(e *esl.Event) {
+			told = append(told, e.Name())
+			if e.Name() == "CHANNEL_DESTROY" {
+				<-ready
+				c.Close() // from the goroutine that reads
+			}
+		},
+		Ended: func(err error) {
+			told = append(told, "end")
+			over <- err
+		},
+	})
+	close(ready)
+	asked := start(func() (string, error) {
+		text, err := c.API(within(t), "x")
+		return strings.Join(told, " ") + " " + text, err // what was delivered before the reply
+	})
+	far.next()
+	far.send(event("CHANNEL_CREATE"), event("CHANNEL_ANSWER"), esl.AppendAPIResponse(nil, "y"))
+	if got := receive(t, asked, "the reply"); got.value != "CHANNEL_CREATE CHANNEL_ANSWER y" {
+		t.Errorf("got %q, %v", got.value, got.err)
+	}
+	far.send(event("CHANNEL_HANGUP"), event("CHANNEL_DESTROY"))
+	if err := receive(t, over, "the end"); err != esl.ErrClosed {
+		t.Errorf("ended with %v", err)
+	}
+	want := "CHANNEL_CREATE CHANNEL_ANSWER CHANNEL_HANGUP CHANNEL_DESTROY"
+	if got := strings.Join(told, " "); got != want+" end" {
+		t.Errorf("delivered %s", got)
+	}
+	if strings.Join(shown, " ") != want || strings.Join(handed, " ") != want {
+		t.Errorf("hooks saw %q and %q", shown, handed)
+	}
+	if _, err := c.ReadEvent(context.Background()); err == nil {
+		t.Error("an event could be read")
+	}
+}
