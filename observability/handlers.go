@@ -17,8 +17,8 @@ var handlerFailures = wordsOf(`error panic timeout`)
 type handlerMetrics struct {
 	duration metric.Float64Histogram
 	errors   metric.Int64Counter
-	hits     metric.Int64Counter
-	fallback metric.Int64Counter
+	hits     *counters[string] // by event name
+	fallback *counters[string]
 	names    openWords
 	labels   sync.Map // name → handlerLabels
 
@@ -28,17 +28,25 @@ type handlerMetrics struct {
 }
 
 func newHandlerMetrics(meter metric.Meter) (*handlerMetrics, error) {
-	m := &handlerMetrics{names: openWords{known: words{}, limit: maxHandlerNames}}
+	byName := func(name string) []attribute.KeyValue {
+		return []attribute.KeyValue{attribute.String("event_name", name)}
+	}
+	m := &handlerMetrics{
+		names:    openWords{known: words{}, limit: maxHandlerNames},
+		hits:     newCounters(maxHandlerNames, other, byName),
+		fallback: newCounters(maxHandlerNames, other, byName),
+	}
 	var errs [5]error
 	var depth metric.Int64ObservableGauge
+	var hits, fallback metric.Int64ObservableCounter
 	m.duration, errs[0] = meter.Float64Histogram("genesis.handler.duration", metric.WithUnit("s"),
 		metric.WithDescription("Time that an event handler ran."))
 	m.errors, errs[1] = meter.Int64Counter("genesis.handler.errors",
 		metric.WithDescription("Event handlers that returned an error, panicked or ran out of time."))
 	depth, errs[2] = meter.Int64ObservableGauge("genesis.dispatch.queue.depth",
 		metric.WithDescription("Events that wait for a handler or are being handled."))
-	m.hits, errs[3] = meter.Int64Counter("genesis.channel.routing.hits")
-	m.fallback, errs[4] = meter.Int64Counter("genesis.channel.routing.fallback")
+	hits, errs[3] = meter.Int64ObservableCounter("genesis.channel.routing.hits")
+	fallback, errs[4] = meter.Int64ObservableCounter("genesis.channel.routing.fallback")
 	if err := errors.Join(errs[:]...); err != nil {
 		return nil, err
 	}
@@ -46,8 +54,10 @@ func newHandlerMetrics(meter metric.Meter) (*handlerMetrics, error) {
 		if events, _, ok := m.waiting(); ok {
 			o.ObserveInt64(depth, int64(events))
 		}
+		m.hits.observe(o, hits)
+		m.fallback.observe(o, fallback)
 		return nil
-	}, depth)
+	}, depth, hits, fallback)
 	return m, err
 }
 
@@ -65,7 +75,6 @@ func (m *handlerMetrics) waiting() (events int, size int64, ok bool) {
 // handlerLabels is an event name as options for instruments, made once.
 type handlerLabels struct {
 	name   string
-	add    []metric.AddOption
 	record []metric.RecordOption
 }
 
@@ -75,7 +84,7 @@ func (m *handlerMetrics) of(name string) handlerLabels {
 	}
 	name = m.names.of(name)
 	set := metric.WithAttributeSet(attribute.NewSet(attribute.String("event_name", name)))
-	labels, known := m.labels.LoadOrStore(name, handlerLabels{name, []metric.AddOption{set}, []metric.RecordOption{set}})
+	labels, known := m.labels.LoadOrStore(name, handlerLabels{name, []metric.RecordOption{set}})
 	if !known { // shown at zero, so that the first error is an increase
 		m.errors.Add(context.Background(), 0, failureLabels(name, "error"))
 		m.errors.Add(context.Background(), 0, failureLabels(name, "panic"))
@@ -113,7 +122,9 @@ func (o *Observability) EventsRouted(name string, hit bool, n int) {
 	if hit {
 		counter = o.handlers.hits
 	}
-	counter.Add(context.Background(), int64(n), o.handlers.of(name).add...)
+	if !counter.known(name, int64(n)) {
+		counter.add(o.handlers.names.of(name), int64(n))
+	}
 }
 
 // EventsDropped records that n events will not be handled, and why. The number of
