@@ -44,6 +44,11 @@ func newLaunch(c *cli.Context, mode observability.Mode) (*launcher, error) {
 	s := settingsOf(c)
 	l := &launcher{mode: mode, simulate: c.Bool("simulate"), settings: s, log: s.logger()}
 	l.settings[genesis.EnvMode] = string(mode)
+	if l.simulate && mode == consumerMode {
+		if err := aloneWithSimulator(c); err != nil {
+			return nil, err
+		}
+	}
 	words := c.Args().Slice()
 	if len(words) > 0 && (words[0] == "dev" || words[0] == "run") {
 		l.dev, words = words[0] == "dev", words[1:]

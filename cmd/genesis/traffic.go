@@ -3,7 +3,11 @@ package main
 import (
 	"context"
 	"net"
+	"os"
+	"slices"
 	"time"
+
+	"github.com/urfave/cli/v2"
 
 	"github.com/genesis-esl/genesis"
 	"github.com/genesis-esl/genesis/esl/esltest"
@@ -27,6 +31,21 @@ func (s settings) or(name, otherwise string) string {
 
 func (s settings) address(host, port string) string {
 	return net.JoinHostPort(s.or(host, ""), s.or(port, ""))
+}
+
+// aloneWithSimulator complains of flags that name another FreeSWITCH. Variables may: they are set for good, the flags are
+// for this run.
+func aloneWithSimulator(c *cli.Context) error {
+	for _, flag := range c.Command.Flags {
+		name, variables := flag.Names()[0], variablesOf(flag)
+		if !slices.Contains([]string{"host", "port", "user", "password", "password-file"}, name) || !c.IsSet(name) {
+			continue
+		}
+		if value, ok := os.LookupEnv(variables[0]); !ok || value != c.String(name) {
+			return usageError("--%s and --simulate: the simulated FreeSWITCH is the one that is used", name)
+		}
+	}
+	return nil
 }
 
 // simulateForConsumer starts a FreeSWITCH with calls and has the app connect to it.
