@@ -121,7 +121,7 @@ func (r *report) fault(name string, err error) {
 
 // conclude waits for what is under way, when no more calls come, and compares the accounts.
 func (r *report) conclude(sim *esltest.Server) {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute) // to notice a half-open connection takes one
 	defer cancel()
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
