@@ -124,7 +124,8 @@ func DrainDelay(d time.Duration) Option {
 }
 
 // HeartbeatTimeout is the greatest age of FreeSWITCH's last HEARTBEAT at which a consumer is healthy: more than
-// FreeSWITCH's event-heartbeat-interval. Zero leaves it to the environment.
+// FreeSWITCH's event-heartbeat-interval. Above the default a connection may be silent for twice as long before it is
+// given up. Zero leaves it to the environment.
 func HeartbeatTimeout(d time.Duration) Option {
 	return func(c *config) { c.heartbeat = d }
 }

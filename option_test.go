@@ -275,6 +275,22 @@ func TestHeartbeatTimeout(t *testing.T) {
 	}
 }
 
+// TestHeartbeatsAreRare: where they are, silence is allowed for longer.
+func TestHeartbeatsAreRare(t *testing.T) {
+	sim := simulator(t, esltest.Config{})
+	for given, want := range map[time.Duration]time.Duration{0: 0, 10 * time.Second: 0, 90 * time.Second: 3 * time.Minute} {
+		asked := make(chan time.Duration, 1)
+		_, stop := start(t, consumer.New(), genesis.FreeSWITCH(sim.Addr(), sim.Password()), genesis.HeartbeatTimeout(given),
+			genesis.Client(func(cfg *esl.ClientConfig) { asked <- cfg.IdleTimeout }))
+		if got := <-asked; got != want {
+			t.Errorf("heartbeat timeout %v: idle timeout %v, want %v", given, got, want)
+		}
+		if err := stop(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 func TestTraceEventHeaders(t *testing.T) {
 	sim := simulator(t, esltest.Config{})
 	var spans testbed.Log

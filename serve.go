@@ -12,6 +12,7 @@ import (
 	"github.com/genesis-esl/genesis/call"
 	"github.com/genesis-esl/genesis/consumer"
 	"github.com/genesis-esl/genesis/esl"
+	"github.com/genesis-esl/genesis/observability"
 	"github.com/genesis-esl/genesis/outbound"
 	"github.com/genesis-esl/genesis/program"
 )
@@ -73,6 +74,10 @@ func (r *run) connect(ctx context.Context, app *consumer.App) error {
 	})
 
 	cfg := esl.ClientConfig{Addr: r.addr, User: r.user, Password: r.password, Hooks: r.obs.Hooks()}
+	// Where heartbeats are rare, a connection is silent for longer before it is dead.
+	if idle := 2 * r.heartbeat; idle > 2*observability.DefaultHeartbeatTimeout {
+		cfg.IdleTimeout = idle
+	}
 	for _, f := range r.client {
 		f(&cfg)
 	}

@@ -78,7 +78,9 @@ type ClientConfig struct {
 	// the last error. Zero means for ever.
 	GiveUp time.Duration
 	// IdleTimeout is how long the event connection may be silent before it is taken
-	// for dead. Default three heartbeats, of the interval FreeSWITCH announces.
+	// for dead. Default three heartbeats: of the interval that FreeSWITCH announces
+	// (Heartbeat-Interval), or 60 s where it announces none. Where
+	// event-heartbeat-interval is 60 s or more it has to be set.
 	IdleTimeout time.Duration
 	// Queue bounds the events that wait for the handler.
 	Queue QueueLimits
