@@ -14,7 +14,8 @@ const (
 	queueBatch = 4 * hookBatch
 )
 
-// read is the goroutine that reads the socket. It runs no user code but hooks.
+// read is the goroutine that reads the socket. It runs no user code but hooks and
+// Deliver.
 func (c *Conn) read() {
 	defer func() {
 		c.dec.release()

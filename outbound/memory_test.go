@@ -3,12 +3,14 @@ package outbound_test
 import (
 	"bufio"
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"net"
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/genesis-esl/genesis/internal/recording"
 	"github.com/genesis-esl/genesis/outbound"
@@ -29,6 +31,34 @@ type peer struct {
 	t  testing.TB
 	nc net.Conn
 	r  *bufio.Reader
+}
+
+// called is a peer that has called srv, which serves until the test ends.
+func called(t testing.TB, srv *outbound.Server) *peer {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	served := make(chan error, 1)
+	go func() { served <- srv.Serve(l) }()
+	t.Cleanup(func() {
+		if err := srv.Close(); err != nil {
+			t.Error(err)
+		}
+		if err := <-served; !errors.Is(err, outbound.ErrServerClosed) {
+			t.Error(err)
+		}
+	})
+	nc, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = nc.Close() })
+	if err := nc.SetDeadline(time.Now().Add(patience)); err != nil {
+		t.Fatal(err)
+	}
+	return &peer{t: t, nc: nc, r: bufio.NewReader(nc)}
 }
 
 // message reads one command.

@@ -1,12 +1,9 @@
 package outbound_test
 
 import (
-	"bufio"
 	"context"
-	"errors"
 	"io"
 	"log/slog"
-	"net"
 	"testing"
 	"time"
 
@@ -28,21 +25,7 @@ func TestPartsWithoutReset(t *testing.T) {
 					SessionEnd: func(_ *outbound.Session, _ time.Duration, err error) { ended <- err },
 				},
 			}
-			l, err := net.Listen("tcp", "127.0.0.1:0")
-			if err != nil {
-				t.Fatal(err)
-			}
-			served := make(chan error, 1)
-			go func() { served <- srv.Serve(l) }()
-			nc, err := net.Dial("tcp", l.Addr().String())
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer func() { _ = nc.Close() }()
-			if err := nc.SetDeadline(time.Now().Add(patience)); err != nil {
-				t.Fatal(err)
-			}
-			p := &peer{t: t, nc: nc, r: bufio.NewReader(nc)}
+			p := called(t, srv)
 			p.answered(recording)
 			p.message()
 			p.say("Content-Type: api/response\nContent-Length: 4\n\n+OK\n" + recording[hangup:hungUp])
@@ -53,7 +36,7 @@ func TestPartsWithoutReset(t *testing.T) {
 				p.say(recording[hangup:hungUp]) // and more, as to all who listen
 			}
 			if closes {
-				_ = nc.Close()
+				_ = p.nc.Close()
 			}
 			select {
 			case err := <-ended:
@@ -62,12 +45,6 @@ func TestPartsWithoutReset(t *testing.T) {
 				}
 			case <-time.After(patience):
 				t.Fatal("the session does not end")
-			}
-			if err := srv.Close(); err != nil {
-				t.Error(err)
-			}
-			if err := <-served; !errors.Is(err, outbound.ErrServerClosed) {
-				t.Error(err)
 			}
 		})
 	}

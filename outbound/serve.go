@@ -62,7 +62,7 @@ var errGoexit = errors.New("outbound: handler ended its goroutine")
 func (srv *Server) greet(parent context.Context, nc net.Conn) (*Session, error) {
 	ctx, cancel := context.WithTimeout(parent, orDefault(srv.HandshakeTimeout, defaultHandshakeTimeout))
 	defer cancel()
-	s := &Session{srv: srv, nc: nc, ended: make(chan struct{})}
+	s := &Session{srv: srv, nc: nc, ended: make(chan struct{}), room: maxEarlyBytes}
 	conn, replies, err := esl.Accept(ctx, nc, esl.ConnConfig{
 		Info: esl.ConnInfo{Role: "session"}, Hooks: srv.Hooks, Limits: srv.Limits, Deliver: s.deliver, Ended: s.lost,
 	})

@@ -23,6 +23,7 @@ type Session struct {
 
 	intake sync.Mutex   // held while an event is handled
 	early  []*esl.Event // what came before there was a Channel
+	room   int          // bytes of memory that may still come before
 
 	mu     sync.Mutex
 	others *call.Controller // of legs that this session has made; nil while there are none
@@ -88,12 +89,22 @@ func (s *Session) open(c *call.Channel) {
 func (s *Session) deliver(ev *esl.Event) {
 	s.intake.Lock()
 	defer s.intake.Unlock()
-	if s.Channel == nil {
-		s.early = append(s.early, ev)
+	if s.Channel != nil {
+		s.take(ev)
 		return
 	}
-	s.take(ev)
+	if s.room -= ev.Size(); s.room < 0 || len(s.early) == maxEarly {
+		_ = s.nc.Close() // whoever is behind it, FreeSWITCH is not
+		return
+	}
+	s.early = append(s.early, ev)
 }
+
+// Before the answer to connect FreeSWITCH sends a notice at most.
+const (
+	maxEarly      = 100
+	maxEarlyBytes = 1 << 20
+)
 
 // lost ends the channels with their connection.
 func (s *Session) lost(err error) {
