@@ -24,6 +24,11 @@ type counters[K comparable] struct {
 	mu    sync.Mutex // held to replace cells
 }
 
+// oneLabel makes the attributes of counters that have a single label.
+func oneLabel(label string) func(string) []attribute.KeyValue {
+	return func(value string) []attribute.KeyValue { return []attribute.KeyValue{attribute.String(label, value)} }
+}
+
 type cell struct {
 	n      atomic.Int64
 	labels metric.ObserveOption

@@ -47,10 +47,8 @@ type eventMetrics struct {
 
 func newEventMetrics(meter metric.Meter) (*eventMetrics, error) {
 	m := &eventMetrics{
-		received: newCounters(maxEventSeries, eventKey{name: other}, eventKey.labels),
-		dropped: newCounters(maxReasons, other, func(reason string) []attribute.KeyValue {
-			return []attribute.KeyValue{attribute.String("reason", reason)}
-		}),
+		received:   newCounters(maxEventSeries, eventKey{name: other}, eventKey.labels),
+		dropped:    newCounters(maxReasons, other, oneLabel("reason")),
 		subclasses: openWords{known: words{}, limit: maxSubclasses},
 		reasons:    openWords{known: words{}, limit: maxReasons},
 	}

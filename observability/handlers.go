@@ -28,9 +28,7 @@ type handlerMetrics struct {
 }
 
 func newHandlerMetrics(meter metric.Meter) (*handlerMetrics, error) {
-	byName := func(name string) []attribute.KeyValue {
-		return []attribute.KeyValue{attribute.String("event_name", name)}
-	}
+	byName := oneLabel("event_name")
 	m := &handlerMetrics{
 		names:    openWords{known: words{}, limit: maxHandlerNames},
 		hits:     newCounters(maxHandlerNames, other, byName),
@@ -123,7 +121,7 @@ func (o *Observability) EventsRouted(name string, hit bool, n int) {
 		counter = o.handlers.hits
 	}
 	if !counter.known(name, int64(n)) {
-		counter.add(o.handlers.names.of(name), int64(n))
+		counter.add(o.handlers.of(name).name, int64(n))
 	}
 }
 

@@ -72,6 +72,22 @@ func TestSeriesAreBounded(t *testing.T) {
 	}
 }
 
+// Errors of a handler are shown at zero from the event's arrival on, so that the first
+// one is an increase even if the handler is long about it.
+func TestErrorsBeginAtZero(t *testing.T) {
+	s := serve(t, observability.Config{Mode: observability.Consumer})
+	s.obs.EventsRouted("CHANNEL_ANSWER", true, 1)
+	shown := s.scrape(t)["genesis_handler_errors_total"].GetMetric()
+	for _, m := range shown {
+		if m.GetCounter().GetValue() != 0 {
+			t.Errorf("not at zero: %v", m)
+		}
+	}
+	if len(shown) != 2 {
+		t.Errorf("shown are %v, want error and panic", shown)
+	}
+}
+
 func TestCommandLabels(t *testing.T) {
 	s := serve(t, observability.Config{Mode: observability.Consumer})
 	hooks := s.obs.Hooks()

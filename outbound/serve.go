@@ -24,8 +24,9 @@ func (srv *Server) serve(nc net.Conn) {
 	ctx, span := srv.tracer().Start(srv.context(), "outbound_handle_connection", trace.WithSpanKind(trace.SpanKindServer))
 	defer span.End()
 	if span.IsRecording() {
-		host, port, _ := net.SplitHostPort(remote.String())
-		span.SetAttributes(attribute.String("net.peer.name", host), attribute.String("net.peer.port", port))
+		if host, port, err := net.SplitHostPort(remote.String()); err == nil {
+			span.SetAttributes(attribute.String("net.peer.name", host), attribute.String("net.peer.port", port))
+		}
 	}
 	s, err := srv.greet(ctx, nc)
 	if err != nil {
