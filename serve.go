@@ -75,8 +75,8 @@ func (r *run) connect(ctx context.Context, app *consumer.App) error {
 
 	cfg := esl.ClientConfig{Addr: r.addr, User: r.user, Password: r.password, Hooks: r.obs.Hooks()}
 	// Where heartbeats are rare, a connection is silent for longer before it is dead.
-	if idle := 2 * r.heartbeat; idle > 2*observability.DefaultHeartbeatTimeout {
-		cfg.IdleTimeout = idle
+	if r.heartbeat > observability.DefaultHeartbeatTimeout {
+		cfg.IdleTimeout = 2 * r.heartbeat
 	}
 	for _, f := range r.client {
 		f(&cfg)

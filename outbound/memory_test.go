@@ -33,8 +33,8 @@ type peer struct {
 	r  *bufio.Reader
 }
 
-// called is a peer that has called srv, which serves until the test ends.
-func called(t testing.TB, srv *outbound.Server) *peer {
+// serving has srv serve until the test ends, and returns where.
+func serving(t testing.TB, srv *outbound.Server) (addr string) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -50,7 +50,13 @@ func called(t testing.TB, srv *outbound.Server) *peer {
 			t.Error(err)
 		}
 	})
-	nc, err := net.Dial("tcp", l.Addr().String())
+	return l.Addr().String()
+}
+
+// called is a peer that has called srv, which serves until the test ends.
+func called(t testing.TB, srv *outbound.Server) *peer {
+	t.Helper()
+	nc, err := net.Dial("tcp", serving(t, srv))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -113,19 +119,10 @@ func TestMemoryOfSessions(t *testing.T) {
 			return nil
 		}),
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	served := make(chan error, 1)
-	go func() { served <- srv.Serve(l) }()
-	defer func() {
-		_ = srv.Close()
-		<-served
-	}()
+	addr := serving(t, srv)
 	before := used()
 	for range sessions {
-		nc, err := net.Dial("tcp", l.Addr().String())
+		nc, err := net.Dial("tcp", addr)
 		if err != nil {
 			t.Fatal(err)
 		}

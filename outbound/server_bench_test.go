@@ -27,21 +27,12 @@ func BenchmarkServer(b *testing.B) {
 			return s.Hangup(ctx, call.NormalClearing)
 		}),
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		b.Fatal(err)
-	}
-	served := make(chan error, 1)
-	go func() { served <- srv.Serve(l) }()
-	defer func() {
-		_ = srv.Close()
-		<-served
-	}()
+	addr := serving(b, srv)
 	b.ReportAllocs()
 	b.RunParallel(func(pb *testing.PB) {
 		r := bufio.NewReaderSize(strings.NewReader(""), 1024)
 		for pb.Next() {
-			nc, err := net.Dial("tcp", l.Addr().String())
+			nc, err := net.Dial("tcp", addr)
 			if err != nil {
 				b.Error(err)
 				return
