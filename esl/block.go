@@ -64,6 +64,9 @@ func (b *block) init(text []byte, kind dialect) {
 	b.size = uint32(len(text))
 	b.bound = uint32(bound)
 	room := bound * (1 + b.offsetSize())
+	if kind == plainEncoded {
+		room = max(room, linesSlack)
+	}
 	b.buf = uncleared(text, room)
 }
 

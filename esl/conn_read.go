@@ -11,7 +11,7 @@ import (
 // time, enough that waking who takes them does not count.
 const (
 	hookBatch  = 16
-	queueBatch = 4 * hookBatch
+	queueBatch = 8 * hookBatch
 )
 
 // read is the goroutine that reads the socket. It runs no user code but hooks and

@@ -54,22 +54,19 @@ func newEvent(text []byte, kind dialect) *Event {
 // identify finds the event's name without making the index where the name stands
 // first, as it does in all events but those from sendevent.
 func (e *Event) identify() uint8 {
-	text := e.text()
+	first, closing := "", byte('\n')
 	switch e.kind {
 	case plainEncoded:
-		if rest, ok := bytes.CutPrefix(text, []byte("Event-Name: ")); ok {
-			if i := bytes.IndexByte(rest, '\n'); i >= 0 {
-				return eventIDs[string(rest[:i])]
-			}
-		}
+		first = "Event-Name: "
 	case jsonObject:
-		if rest, ok := bytes.CutPrefix(text, []byte(`{"Event-Name":"`)); ok {
-			if i := bytes.IndexByte(rest, '"'); i >= 0 {
-				return eventIDs[string(rest[:i])]
-			}
+		first, closing = `{"Event-Name":"`, '"'
+	}
+	if name, ok := strings.CutPrefix(e.string(0, int(e.size)), first); ok && first != "" {
+		if i := strings.IndexByte(name, closing); i >= 0 {
+			return eventID(name[:i])
 		}
 	}
-	return eventIDs[e.Get("Event-Name")]
+	return eventID(e.Get("Event-Name"))
 }
 
 // Name returns the Event-Name, such as CHANNEL_ANSWER. A log line is called LOG

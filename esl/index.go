@@ -109,23 +109,23 @@ func (w *indexWriter) finish(at int) {
 
 // lines indexes "Name: value" lines up to the empty line that closes them.
 func (w *indexWriter) lines() {
-	text := w.text()
-	for at := w.at; ; {
-		if endsLines(text, at) {
-			w.finish(at)
-			return
-		}
-		length := bytes.IndexByte(text[at:], '\n')
-		if length < 0 {
-			length = len(text) - at
-		}
-		off := at
-		at += length + 1
-		if w.add(off, tagAt(text, off)) {
-			w.at = at
-			return
-		}
+	for !w.bulkLines() && !w.oneLine() {
 	}
+}
+
+// oneLine indexes a line, and reports whether that is enough, or there was none.
+func (w *indexWriter) oneLine() (enough bool) {
+	text, off := w.text(), w.at
+	if endsLines(text, off) {
+		w.finish(off)
+		return true
+	}
+	length := bytes.IndexByte(text[off:], '\n')
+	if length < 0 {
+		length = len(text) - off
+	}
+	w.at = off + length + 1
+	return w.add(off, tagAt(text, off))
 }
 
 // endsLines reports whether no header line starts at text[at].

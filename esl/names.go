@@ -22,23 +22,39 @@ var eventNames = [...]string{
 	"CALL_DETAIL", "DEVICE_STATE", "TEXT", "SHUTDOWN_REQUESTED", "ALL",
 }
 
-var eventIDs = func() map[string]uint8 {
-	ids := make(map[string]uint8, len(eventNames))
-	for i, name := range eventNames[1:] {
-		ids[name] = uint8(i + 1)
+// eventIDs finds an event's index in eventNames from the tag of its name: it stands there
+// or in one of the places behind, before the first that is 0. It takes a third of the time
+// of a map.
+var eventIDs = func() (ids [256]uint8) {
+	for id, name := range eventNames[1:] {
+		at := tagOf(name)
+		for ids[at] != 0 {
+			at++
+		}
+		ids[at] = uint8(id + 1)
 	}
 	return ids
 }()
 
+// eventID returns the index of name in eventNames, or 0.
+func eventID(name string) uint8 {
+	for at := tagOf(name); eventIDs[at] != 0; at++ {
+		if id := eventIDs[at]; eventNames[id] == name {
+			return id
+		}
+	}
+	return 0
+}
+
 // Events that the connection itself looks at.
 var (
-	heartbeatID     = eventIDs["HEARTBEAT"]
-	backgroundJobID = eventIDs["BACKGROUND_JOB"]
-	logID           = eventIDs["LOG"]
-	disconnectedID  = eventIDs["SERVER_DISCONNECTED"]
+	heartbeatID     = eventID("HEARTBEAT")
+	backgroundJobID = eventID("BACKGROUND_JOB")
+	logID           = eventID("LOG")
+	disconnectedID  = eventID("SERVER_DISCONNECTED")
 )
 
 // IsEventName reports whether name is one of FreeSWITCH's event names, in capitals
 // as it writes them. Any other name in a subscription is taken for the subclass
 // of a CUSTOM event.
-func IsEventName(name string) bool { return eventIDs[name] != 0 }
+func IsEventName(name string) bool { return eventID(name) != 0 }

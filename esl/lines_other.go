@@ -1,0 +1,8 @@
+//go:build !amd64
+
+package esl
+
+const linesSlack = 0
+
+// bulkLines leaves all lines to lines.
+func (w *indexWriter) bulkLines() (enough bool) { return false }

@@ -1,0 +1,103 @@
+package esl
+
+import (
+	"bytes"
+	"compress/gzip"
+	"io"
+	"os"
+	"strings"
+	"testing"
+)
+
+// FuzzLines holds indexing in bulk to indexing line by line.
+func FuzzLines(f *testing.F) {
+	f.Add(recordedBody(f, "../testdata/transcripts/c_event_plain_all.bin.gz"))
+	f.Add(strings.Repeat("a\n", 100))
+	f.Add(strings.Repeat("\n", 100))
+	f.Add(strings.Repeat(":", 200) + "\n" + strings.Repeat("x", 63) + "\n\r\nbody: b\n")
+	f.Add(strings.Repeat("x: "+strings.Repeat("y", 59)+"\n", 9) + "z: no line break")
+	f.Add("\nbody")
+	for n := 28; n < 36; n++ {
+		f.Add(strings.Repeat("n", n) + ": " + strings.Repeat("v", 64-n) + "\n" + strings.Repeat("N", n) + ":\n\n")
+	}
+	f.Fuzz(checkLines)
+}
+
+// TestLinesBeyond64KB indexes text whose offsets take more than 16 bits, and such that only just does not.
+func TestLinesBeyond64KB(t *testing.T) {
+	line := "Name: " + strings.Repeat("v", 1017) + "\n"
+	for _, n := range []int{63, 64, 65} {
+		text := strings.Repeat(line, n)
+		checkLines(t, text)
+		checkLines(t, text[1:])
+		checkLines(t, "x"+text)
+	}
+}
+
+func checkLines(t *testing.T, text string) {
+	t.Helper()
+	bulk, single := new(block), new(block)
+	bulk.init([]byte(text), plainEncoded)
+	single.init([]byte(text), plainEncoded)
+	w := indexWriter{block: single, until: noTag}
+	for !w.oneLine() {
+	}
+	if n := bulk.index(); n != w.count || bulk.end != single.end {
+		t.Fatalf("%d headers and the end at %d, line by line %d and %d", n, bulk.end, w.count, single.end)
+	}
+	single.known.store(w.count, w.at, true)
+	for i := range w.count {
+		off := single.offset(i)
+		if bulk.offset(i) != off {
+			t.Fatalf("header %d starts at %d, line by line at %d", i, bulk.offset(i), off)
+		}
+		line, _, _ := strings.Cut(text[off:], "\n")
+		if name, _, ok := strings.Cut(line, ":"); ok && name != "" && bulk.buf[len(text)+i] != tagOf(name) {
+			t.Fatalf("the tag of %q is %d, of its name %d", line, bulk.buf[len(text)+i], tagOf(name))
+		}
+	}
+}
+
+// recordedBody returns the body of the first event of a recording.
+func recordedBody(tb testing.TB, path string) string {
+	f, err := os.Open(path)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer f.Close()
+	z, err := gzip.NewReader(f)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	data, err := io.ReadAll(z)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	for d := NewDecoder(bytes.NewReader(data), Limits{}); ; {
+		frame, err := d.Next()
+		if err != nil {
+			tb.Fatal(err)
+		}
+		if frame.Type == FrameEventPlain {
+			return string(frame.Body())
+		}
+	}
+}
+
+// TestLinesAreFoundOneByOne looks for each header in an event that is not indexed yet.
+func TestLinesAreFoundOneByOne(t *testing.T) {
+	text := recordedBody(t, "../testdata/transcripts/c_event_plain_all.bin.gz")
+	all := newEvent([]byte(text), plainEncoded)
+	for name := range all.Headers() {
+		e := newEvent([]byte(text), plainEncoded)
+		if got, want := e.Get(strings.ToLower(name)), all.Get(name); got != want {
+			t.Errorf("%s: %q, want %q", name, got, want)
+		}
+		if n, _, _ := e.known.load(); n != all.find(name, 0)+1 {
+			t.Errorf("%d headers were indexed to find %s, which is number %d", n, name, all.find(name, 0)+1)
+		}
+		if got := e.Len(); got != all.Len() {
+			t.Errorf("%d headers, want %d", got, all.Len())
+		}
+	}
+}
