@@ -38,21 +38,13 @@ func newCommandMetrics(meter metric.Meter, timeouts metric.Int64Counter) (*comma
 		metric.WithDescription("Time from sending a command to its reply."))
 	m.errors, errs[2] = meter.Int64Counter("genesis.commands.errors",
 		metric.WithDescription("Commands that failed: refused by FreeSWITCH, or without a reply."))
-	for _, word := range append([]string{other}, keys(commandWords)...) {
+	for _, word := range commandWords[1:] {
 		set := metric.WithAttributeSet(attribute.NewSet(attribute.String("command", word)))
 		m.adds[word] = []metric.AddOption{set}
 		m.records[word] = []metric.RecordOption{set}
 		m.seen[word] = new(sync.Once)
 	}
 	return m, errors.Join(errs[:]...)
-}
-
-func keys(w words) []string {
-	list := make([]string, 0, len(w))
-	for word := range w {
-		list = append(list, word)
-	}
-	return list
 }
 
 // word returns the label value for a command's first word.

@@ -19,27 +19,29 @@ const (
 	maxHandlerNames = 256
 )
 
-// eventKey is the labels of genesis_events_received_total.
+// eventKey is the labels of genesis_events_received_total; those of closed sets are
+// indexes, for they are quicker to hash than strings.
 type eventKey struct {
-	name, subclass, direction, channelState, answerState, hangupCause string
+	name, subclass                                    string
+	direction, channelState, answerState, hangupCause uint8
 }
 
 func (k eventKey) labels() []attribute.KeyValue {
 	return []attribute.KeyValue{
 		attribute.String("event_name", k.name),
 		attribute.String("event_subclass", k.subclass),
-		attribute.String("direction", k.direction),
-		attribute.String("channel_state", k.channelState),
-		attribute.String("answer_state", k.answerState),
-		attribute.String("hangup_cause", k.hangupCause),
+		attribute.String("direction", directions[k.direction]),
+		attribute.String("channel_state", channelStates[k.channelState]),
+		attribute.String("answer_state", answerStates[k.answerState]),
+		attribute.String("hangup_cause", hangupCauses[k.hangupCause]),
 	}
 }
 
 // eventMetrics counts events as they are read, and those that do not reach the application.
 type eventMetrics struct {
-	received   *counters[eventKey]
+	received   counters[eventKey]
 	subclasses openWords
-	dropped    *counters[string]
+	dropped    counters[string]
 	reasons    openWords
 	total      atomic.Int64
 	stalled    atomic.Bool
@@ -49,8 +51,8 @@ func newEventMetrics(meter metric.Meter) (*eventMetrics, error) {
 	m := &eventMetrics{
 		received:   newCounters(maxEventSeries, eventKey{name: other}, eventKey.labels),
 		dropped:    newCounters(maxReasons, other, oneLabel("reason")),
-		subclasses: openWords{known: words{}, limit: maxSubclasses},
-		reasons:    openWords{known: words{}, limit: maxReasons},
+		subclasses: openWords{known: map[string]string{}, limit: maxSubclasses},
+		reasons:    openWords{known: map[string]string{}, limit: maxReasons},
 	}
 	// These reasons are shown from the start, so that the first drop is an increase.
 	for _, reason := range []string{"malformed", "slow_consumer", "disconnected", "shutdown"} {
@@ -79,40 +81,32 @@ func newEventMetrics(meter metric.Meter) (*eventMetrics, error) {
 func (m *eventMetrics) count(batch []*esl.Event) {
 	m.total.Add(int64(len(batch)))
 	for _, ev := range batch {
+		answerState := ev.Get("Answer-State")
 		key := eventKey{
 			name:         ev.Name(),
-			direction:    ev.Get("Call-Direction"),
-			channelState: ev.Get("Channel-State"),
-			answerState:  ev.Get("Answer-State"),
+			direction:    directions.index(ev.Get("Call-Direction")),
+			channelState: channelStates.index(ev.Get("Channel-State")),
+			answerState:  answerStates.index(answerState),
 		}
-		switch key.answerState {
+		switch answerState {
 		case "ringing", "early", "answered":
 			// A channel has a cause once it is hung up. Not to look for it before spares
 			// reading such events to their end.
 		default:
-			key.hangupCause = ev.Get("Hangup-Cause")
+			key.hangupCause = hangupCauses.index(ev.Get("Hangup-Cause"))
 		}
 		if key.name == "CUSTOM" {
 			key.subclass = ev.Subclass()
 		}
-		if !m.received.known(key, 1) {
-			m.received.add(m.closed(key), 1)
+		counter := m.received.known(key)
+		if counter == nil {
+			key.name, key.subclass = eventName(key.name), m.subclasses.of(key.subclass)
+			counter = m.received.of(key)
 		}
-	}
-}
-
-// closed maps every value to its closed set, and so takes it off the event's memory.
-func (m *eventMetrics) closed(k eventKey) eventKey {
-	return eventKey{
-		name:         eventName(k.name),
-		subclass:     m.subclasses.of(k.subclass),
-		direction:    directions.of(k.direction),
-		channelState: channelStates.of(k.channelState),
-		answerState:  answerStates.of(k.answerState),
-		hangupCause:  hangupCauses.of(k.hangupCause),
+		counter.n.Add(1)
 	}
 }
 
 func (m *eventMetrics) drop(reason string, n int) {
-	m.dropped.add(m.reasons.of(reason), int64(n))
+	m.dropped.of(m.reasons.of(reason)).n.Add(int64(n))
 }

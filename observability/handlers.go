@@ -16,29 +16,38 @@ var handlerFailures = wordsOf(`error panic timeout`)
 // handlerMetrics is what happens to events inside the app.
 type handlerMetrics struct {
 	duration metric.Float64Histogram
+	quick    *durations // records in place of duration; may be nil
 	errors   metric.Int64Counter
-	hits     *counters[string] // by event name
-	fallback *counters[string]
+	hits     counters[string] // by event name
+	fallback counters[string]
 	names    openWords
-	labels   sync.Map // name → handlerLabels
+	rows     *table[string, handler]
 
 	failures atomic.Int64
 	mu       sync.Mutex
 	backlog  []func() (events int, size int64)
 }
 
-func newHandlerMetrics(meter metric.Meter) (*handlerMetrics, error) {
+// handlerDuration is the name of the histogram, and handlerDurationHelp its description.
+const (
+	handlerDuration     = "genesis.handler.duration"
+	handlerDurationHelp = "Time that an event handler ran."
+)
+
+func newHandlerMetrics(meter metric.Meter, quick *durations) (*handlerMetrics, error) {
 	byName := oneLabel("event_name")
 	m := &handlerMetrics{
-		names:    openWords{known: words{}, limit: maxHandlerNames},
+		quick:    quick,
+		names:    openWords{known: map[string]string{}, limit: maxHandlerNames},
 		hits:     newCounters(maxHandlerNames, other, byName),
 		fallback: newCounters(maxHandlerNames, other, byName),
 	}
+	m.rows = newTable(maxHandlerNames+1, other, m.row)
 	var errs [5]error
 	var depth metric.Int64ObservableGauge
 	var hits, fallback metric.Int64ObservableCounter
-	m.duration, errs[0] = meter.Float64Histogram("genesis.handler.duration", metric.WithUnit("s"),
-		metric.WithDescription("Time that an event handler ran."))
+	m.duration, errs[0] = meter.Float64Histogram(handlerDuration, metric.WithUnit("s"),
+		metric.WithDescription(handlerDurationHelp))
 	m.errors, errs[1] = meter.Int64Counter("genesis.handler.errors",
 		metric.WithDescription("Event handlers that returned an error, panicked or ran out of time."))
 	depth, errs[2] = meter.Int64ObservableGauge("genesis.dispatch.queue.depth",
@@ -70,34 +79,46 @@ func (m *handlerMetrics) waiting() (events int, size int64, ok bool) {
 	return events, size, len(m.backlog) > 0
 }
 
-// handlerLabels is an event name as options for instruments, made once.
-type handlerLabels struct {
+// handler is what is recorded of the handlers of one event name.
+type handler struct {
 	name   string
-	record []metric.RecordOption
+	labels []metric.RecordOption
+	took   *histogram // of quick
 }
 
-func (m *handlerMetrics) of(name string) handlerLabels {
-	if known, ok := m.labels.Load(name); ok {
-		return known.(handlerLabels)
+// row makes the row of a name. Its errors are shown at zero, so that the first one is an
+// increase.
+func (m *handlerMetrics) row(name string) *handler {
+	m.errors.Add(context.Background(), 0, failureLabels(name, "error"))
+	m.errors.Add(context.Background(), 0, failureLabels(name, "panic"))
+	h := &handler{name: name}
+	if m.quick != nil {
+		h.took = m.quick.rows.of(name)
+	} else {
+		h.labels = []metric.RecordOption{metric.WithAttributeSet(attribute.NewSet(attribute.String("event_name", name)))}
 	}
-	name = m.names.of(name)
-	set := metric.WithAttributeSet(attribute.NewSet(attribute.String("event_name", name)))
-	labels, known := m.labels.LoadOrStore(name, handlerLabels{name, []metric.RecordOption{set}})
-	if !known { // shown at zero, so that the first error is an increase
-		m.errors.Add(context.Background(), 0, failureLabels(name, "error"))
-		m.errors.Add(context.Background(), 0, failureLabels(name, "panic"))
+	return h
+}
+
+func (m *handlerMetrics) of(name string) *handler {
+	if known := m.rows.known(name); known != nil {
+		return known
 	}
-	return labels.(handlerLabels)
+	return m.rows.of(m.names.of(name))
 }
 
 func (m *handlerMetrics) end(ctx context.Context, name string, took time.Duration, failure string) {
-	labels := m.of(name)
-	m.duration.Record(ctx, took.Seconds(), labels.record...)
+	h := m.of(name)
+	if m.quick != nil {
+		m.quick.record(h.took, took)
+	} else {
+		m.duration.Record(ctx, took.Seconds(), h.labels...)
+	}
 	if failure == "" {
 		return
 	}
 	m.failures.Add(1)
-	m.errors.Add(ctx, 1, failureLabels(labels.name, handlerFailures.of(failure)))
+	m.errors.Add(ctx, 1, failureLabels(h.name, handlerFailures.of(failure)))
 }
 
 func failureLabels(name, failure string) metric.MeasurementOption {
@@ -116,13 +137,11 @@ func (o *Observability) HandlerEnd(ctx context.Context, name string, took time.D
 // EventsRouted records that n events called name found a handler of their own (hit)
 // or only one for every event.
 func (o *Observability) EventsRouted(name string, hit bool, n int) {
-	counter := o.handlers.fallback
+	counters := o.handlers.fallback
 	if hit {
-		counter = o.handlers.hits
+		counters = o.handlers.hits
 	}
-	if !counter.known(name, int64(n)) {
-		counter.add(o.handlers.of(name).name, int64(n))
-	}
+	counters.of(o.handlers.of(name).name).n.Add(int64(n))
 }
 
 // EventsDropped records that n events will not be handled, and why. The number of

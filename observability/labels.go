@@ -10,34 +10,32 @@ import (
 // other stands for every label value outside the known ones.
 const other = "other"
 
-// words is a closed set of label values. Looking one up returns the set's own
-// string, so that no series keeps the memory of the event it came from.
-type words map[string]string
+// words is a closed set of label values: nothing, other and those that are known.
+// Looking one up returns the set's own string, so that no series keeps the memory of the
+// event it came from.
+type words []string
 
-func wordsOf(list string) words {
-	w := words{}
-	for word := range strings.FieldsSeq(list) {
-		w[word] = word
-	}
-	return w
-}
+func wordsOf(list string) words { return append(words{"", other}, strings.Fields(list)...) }
 
 // of returns value if it is known, "" if it is empty, else other.
-func (w words) of(value string) string {
-	if value == "" {
-		return ""
+func (w words) of(value string) string { return w[w.index(value)] }
+
+// index returns where value, or other, stands in the set. The sets are so small that to
+// go through one takes less than to hash the value.
+func (w words) index(value string) uint8 {
+	for i, word := range w {
+		if word == value {
+			return uint8(i)
+		}
 	}
-	if own, ok := w[value]; ok {
-		return own
-	}
-	return other
+	return 1
 }
 
 // openWords is a set of label values that grows up to a bound: names that this
 // process's user chooses (subclasses subscribed to) but a peer could invent too.
 type openWords struct {
 	mu    sync.Mutex
-	known words
+	known map[string]string
 	limit int
 }
 

@@ -249,6 +249,17 @@ func BenchmarkEvents(b *testing.B) {
 	}
 }
 
+func BenchmarkHandlerEnd(b *testing.B) {
+	obs, err := observability.New(observability.Config{Mode: observability.Consumer})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		obs.HandlerEnd(b.Context(), "CHANNEL_ANSWER", 3*time.Microsecond, "", nil)
+	}
+}
+
 func TestCountingEventsDoesNotAllocate(t *testing.T) {
 	obs, err := observability.New(observability.Config{Mode: observability.Consumer})
 	if err != nil {

@@ -254,7 +254,7 @@ func (l *live) addTraffic(s *sample, add addRow, since time.Duration) {
 // kinds returns the events per second since the last call, by name and in all.
 func (l *live) kinds(seconds float64) (list [][2]string, rate float64) {
 	now := map[string]int64{}
-	for key, cell := range *l.o.events.received.cells.Load() {
+	for key, cell := range l.o.events.received.all() {
 		name := key.name
 		if key.subclass != "" {
 			name = key.subclass

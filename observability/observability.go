@@ -80,7 +80,7 @@ func (o *Observability) instrument(meter metric.Meter) error {
 	o.commands, errs[1] = newCommandMetrics(meter, timeouts)
 	o.events, errs[2] = newEventMetrics(meter)
 	o.heartbeats, errs[3] = newHeartbeats(meter, o.health)
-	o.handlers, errs[4] = newHandlerMetrics(meter)
+	o.handlers, errs[4] = newHandlerMetrics(meter, o.telemetry.handlers)
 	o.requests, errs[5] = newRequestMetrics(meter, o.config.Now)
 	o.checks, errs[7] = newChecks(meter, o.log, o.config.Now)
 	o.health.critical = o.checks.critical

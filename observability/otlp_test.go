@@ -198,8 +198,10 @@ func TestOTLP(t *testing.T) {
 	if connect.attrs["net.peer.name"] != "198.51.100.7" || connect.attrs["net.peer.port"] != "8021" || connect.failed {
 		t.Errorf("inbound_connect: %+v", connect)
 	}
-	if !slices.Contains(r.metrics, "genesis.commands.sent") || !slices.Contains(r.metrics, "genesis.connection.up") {
-		t.Errorf("metrics: %v", r.metrics)
+	for _, name := range []string{"genesis.commands.sent", "genesis.connection.up", "genesis.handler.duration"} {
+		if !slices.Contains(r.metrics, name) {
+			t.Errorf("no %s in %v", name, r.metrics)
+		}
 	}
 	all := strings.Join(r.logs, "\n")
 	if !strings.Contains(all, "answered") || !strings.Contains(all, "trace="+trace) || strings.Contains(all, "hunter2") {
@@ -364,14 +366,17 @@ func TestExemplars(t *testing.T) {
 	hooks := s.obs.Hooks()
 	ctx := hooks.CommandStart(s.obs.CallContext(t.Context(), call), esl.CommandInfo{Name: "api"})
 	hooks.CommandEnd(ctx, esl.CommandInfo{Name: "api", Duration: time.Millisecond}, nil, nil)
+	s.obs.HandlerEnd(s.obs.HandlerStart(t.Context(), event(t, "DTMF", "Unique-ID", call)), "DTMF", time.Millisecond, "", nil)
 	res, body := s.do(t, "GET", "/metrics", http.Header{"Accept": {"application/openmetrics-text; version=1.0.0"}})
 	if got := res.Header.Get("Content-Type"); !strings.HasPrefix(got, "application/openmetrics-text") {
 		t.Fatalf("Content-Type %q", got)
 	}
-	line := body[strings.Index(body, "genesis_commands_duration_seconds_bucket"):]
-	line = line[:strings.Index(line, "# TYPE")]
-	if !strings.Contains(line, " # {") || !strings.Contains(line, observability.TraceOfCall(call).String()) {
-		t.Errorf("no exemplar in\n%s", line)
+	for _, name := range []string{"genesis_commands_duration_seconds", "genesis_handler_duration_seconds"} {
+		_, line, _ := strings.Cut(body, name+"_bucket")
+		line, _, _ = strings.Cut(line, "# TYPE")
+		if !strings.Contains(line, " # {") || !strings.Contains(line, observability.TraceOfCall(call).String()) {
+			t.Errorf("no exemplar of %s in\n%s", name, line)
+		}
 	}
 }
 
@@ -379,9 +384,14 @@ func TestNativeHistograms(t *testing.T) {
 	t.Setenv("OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION", "base2_exponential_bucket_histogram")
 	s := serve(t, observability.Config{Mode: observability.Consumer})
 	s.obs.Hooks().CommandEnd(t.Context(), esl.CommandInfo{Name: "api", Duration: time.Millisecond}, nil, nil)
+	s.obs.HandlerEnd(t.Context(), "DTMF", time.Millisecond, "", nil)
 	const accept = "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=text"
 	_, body := s.do(t, "GET", "/metrics", http.Header{"Accept": {accept}})
-	if !strings.Contains(body, "positive_span") {
-		t.Error("no native histogram")
+	for _, name := range []string{"genesis_commands_duration_seconds", "genesis_handler_duration_seconds"} {
+		_, family, _ := strings.Cut(body, `"`+name+`"`)
+		family, _, _ = strings.Cut(family, "_total\"") // the next family is a counter
+		if !strings.Contains(family, "positive_span") {
+			t.Errorf("no native histogram %s in %s", name, family)
+		}
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"go.opentelemetry.io/otel/metric"
 	noopmetric "go.opentelemetry.io/otel/metric/noop"
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
+	"go.opentelemetry.io/otel/sdk/metric/exemplar"
 	"go.opentelemetry.io/otel/sdk/resource"
 	semconv "go.opentelemetry.io/otel/semconv/v1.37.0"
 	"go.opentelemetry.io/otel/trace"
@@ -33,6 +34,7 @@ type telemetry struct {
 	tracers  trace.TracerProvider
 	tracing  bool         // spans go somewhere
 	logs     slog.Handler // exports logs; nil when they are not exported
+	handlers *durations   // how long handlers ran; nil when an instrument records that
 
 	// stop flushes and ends what was started.
 	stop []func(context.Context) error
@@ -82,11 +84,18 @@ func newResource(ctx context.Context, c Config) (*resource.Resource, error) {
 }
 
 func (t *telemetry) startMetrics(ctx context.Context, c Config) error {
-	exporter, err := promexporter.New(
+	settings := []promexporter.Option{
 		promexporter.WithRegisterer(t.registry),
 		promexporter.WithTranslationStrategy(otlptranslator.UnderscoreEscapingWithSuffixes),
 		promexporter.WithoutScopeInfo(),
-	)
+	}
+	// Exemplars name traces: where there are none, to look for one would be in vain.
+	exemplars := exported("TRACES") || os.Getenv("OTEL_METRICS_EXEMPLAR_FILTER") != ""
+	if !exemplars && !exported("METRICS") && !c.NativeHistograms {
+		t.handlers = newDurations(handlerDuration, handlerDurationHelp, c.Version, "event_name", maxHandlerNames+1)
+		settings = append(settings, promexporter.WithProducer(t.handlers))
+	}
+	exporter, err := promexporter.New(settings...)
 	if err != nil {
 		return fmt.Errorf("observability: Prometheus exporter: %w", err)
 	}
@@ -99,6 +108,9 @@ func (t *telemetry) startMetrics(ctx context.Context, c Config) error {
 		return err
 	}
 	opts = append(opts, readers...)
+	if !exemplars {
+		opts = append(opts, sdkmetric.WithExemplarFilter(exemplar.AlwaysOffFilter))
+	}
 	for _, view := range views(c.NativeHistograms) {
 		opts = append(opts, sdkmetric.WithView(view))
 	}
