@@ -58,6 +58,7 @@ type Conn struct {
 	batch    []*Event    // read, not yet in the queue; the reading goroutine's
 	shown    int         // events of batch that the hook Received has seen; likewise
 	answered bool        // a reply was taken since the last read; likewise
+	beaten   bool        // the hook Heartbeat has run since the last read; likewise
 	greeted  chan struct{}
 	done     chan struct{}
 	begun    time.Time    // of the monotonic clock, which nobody can set

@@ -55,6 +55,7 @@ func (c *Conn) read() {
 			c.fail(err)
 			return
 		}
+		c.beaten = false
 		c.lastRead.Store(int64(time.Since(c.begun)))
 	}
 }
@@ -112,7 +113,8 @@ func (c *Conn) takeEvent(frame Frame) error {
 	}
 	switch e.id {
 	case heartbeatID:
-		if c.hooks.Heartbeat != nil {
+		if c.hooks.Heartbeat != nil && !c.beaten {
+			c.beaten = true
 			c.hooks.Heartbeat(e)
 		}
 	case backgroundJobID:

@@ -33,9 +33,9 @@ type Hooks struct {
 	// Events sees every batch of events handed to the application, in order.
 	// The slice is valid only during the call.
 	Events func([]*Event)
-	// Heartbeat sees each HEARTBEAT as soon as it is read, even when the
-	// application is behind with its events. A Client may report one twice,
-	// because both of its sockets can be subscribed.
+	// Heartbeat sees a HEARTBEAT as soon as it is read, even when the application is
+	// behind with its events: the first one of those that come in one piece. A Client
+	// may report one twice, because both of its sockets can be subscribed.
 	Heartbeat func(*Event)
 
 	// Up runs when a Client has connected and subscribed, first time or again.
