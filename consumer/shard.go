@@ -1,6 +1,7 @@
 package consumer
 
 import (
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -66,31 +67,45 @@ const maxRun = 64
 // slab is how many nodes or calls are allocated at a time.
 const slab = 64
 
+// putAtOnce is how many events are put into a shard under its lock. A worker that asks for
+// the lock meanwhile should get it before it goes to sleep: of 10,000 calls, each event takes
+// some time to find its call.
+const putAtOnce = 16
+
 // put appends events to their calls.
 func (s *shard) put(events []staged) {
-	s.mu.Lock()
-	readied := int64(0)
-	for i := range events {
-		e := &events[i]
-		c := s.call(e)
-		n := s.node()
-		n.ev, n.to, n.size = e.ev, e.to, e.size
-		if c.tail == nil {
-			c.head = n
-			if !c.running {
-				s.push(c)
+	for some := range slices.Chunk(events, putAtOnce) {
+		s.mu.Lock()
+		readied := int64(0)
+		for i := range some {
+			if s.append(&some[i]) {
 				readied++
 			}
-		} else {
-			c.tail.next = n
 		}
-		c.tail = n
-		c.waiting++
+		if readied > 0 {
+			s.ready.Store(s.ready.Load() + readied)
+		}
+		s.mu.Unlock()
 	}
-	if readied > 0 {
-		s.ready.Store(s.ready.Load() + readied)
+}
+
+// append appends an event to its call, and reports whether it made the call ready.
+func (s *shard) append(e *staged) (readied bool) {
+	c := s.call(e)
+	n := s.node()
+	n.ev, n.to, n.size = e.ev, e.to, e.size
+	if c.tail == nil {
+		c.head = n
+		if !c.running {
+			s.push(c)
+			readied = true
+		}
+	} else {
+		c.tail.next = n
 	}
-	s.mu.Unlock()
+	c.tail = n
+	c.waiting++
+	return readied
 }
 
 // call finds the call of an event, or makes it.
