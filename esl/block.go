@@ -50,21 +50,26 @@ func (b *block) offsetSize() int {
 	return 2
 }
 
-// init copies text into the block. The room for the index is bounded by what the
-// text can hold: a header takes at least a line, or four quotes in JSON.
+// init copies text into the block.
 func (b *block) init(text []byte, kind dialect) {
+	b.kind, b.size = kind, uint32(len(text))
+	b.keep(text)
+}
+
+// keep gives the block memory of its own, of which it has kind and size already. The room
+// for the index is bounded by what the text can hold: a header takes at least a line, or
+// four quotes in JSON.
+func (b *block) keep(text []byte) {
 	bound := 0
-	switch kind {
+	switch b.kind {
 	case jsonObject:
 		bound = bytes.Count(text, quote)/2 + 1
 	default:
 		bound = bytes.Count(headerPart(text), newline) + 1
 	}
-	b.kind = kind
-	b.size = uint32(len(text))
 	b.bound = uint32(bound)
 	room := bound * (1 + b.offsetSize())
-	if kind == plainEncoded {
+	if b.kind == plainEncoded {
 		room = max(room, linesSlack)
 	}
 	b.buf = uncleared(text, room)

@@ -321,7 +321,7 @@ func (c *Client) hooksFor(role string) *Hooks {
 		}
 	}
 	if role != "events" {
-		hooks.Received, hooks.Events, hooks.Stalled = nil, nil, nil
+		hooks.Events, hooks.Stalled = nil, nil
 	}
 	return &hooks
 }

@@ -56,7 +56,7 @@ type Conn struct {
 	dec      *Decoder
 	queue    *eventQueue // nil when events are delivered or discarded
 	batch    []*Event    // read, not yet in the queue; the reading goroutine's
-	shown    int         // events of batch that the hook Received has seen; likewise
+	lent     []*Event    // to the queue since the last read; likewise
 	answered bool        // a reply was taken since the last read; likewise
 	beaten   bool        // the hook Heartbeat has run since the last read; likewise
 	greeted  chan struct{}

@@ -6,18 +6,15 @@ import (
 	"time"
 )
 
-// While more wait in the buffer, events are shown to a hook so many at a time, few
-// enough that it finds them in the nearest cache, and go to the queue so many at a
-// time, enough that waking who takes them does not count.
-const (
-	hookBatch  = 16
-	queueBatch = 8 * hookBatch
-)
+// queueBatch is how many events go to the queue at a time while more wait in the buffer:
+// enough that waking who takes them does not count.
+const queueBatch = 128
 
 // read is the goroutine that reads the socket. It runs no user code but hooks and
 // Deliver.
 func (c *Conn) read() {
 	defer func() {
+		c.reclaim()
 		c.dec.release()
 		if c.cfg.Ended != nil {
 			<-c.done
@@ -51,6 +48,7 @@ func (c *Conn) read() {
 			c.answered = false
 			runtime.Gosched()
 		}
+		c.reclaim()
 		if err := c.dec.fill(); err != nil {
 			c.fail(err)
 			return
@@ -104,7 +102,7 @@ func (c *Conn) takeNotice(frame Frame) {
 }
 
 func (c *Conn) takeEvent(frame Frame) error {
-	e, err := frame.Event()
+	e, err := c.event(frame)
 	if err != nil {
 		if c.hooks.Dropped != nil {
 			c.hooks.Dropped("malformed", 1)
@@ -115,9 +113,11 @@ func (c *Conn) takeEvent(frame Frame) error {
 	case heartbeatID:
 		if c.hooks.Heartbeat != nil && !c.beaten {
 			c.beaten = true
+			e.own()
 			c.hooks.Heartbeat(e)
 		}
 	case backgroundJobID:
+		e.own()
 		if c.finishJob(e) {
 			return nil
 		}
@@ -126,21 +126,10 @@ func (c *Conn) takeEvent(frame Frame) error {
 		return nil
 	}
 	c.batch = append(c.batch, e)
-	if len(c.batch)-c.shown >= hookBatch {
-		c.showBatch()
-	}
 	if len(c.batch) >= queueBatch {
 		return c.flushBatch()
 	}
 	return nil
-}
-
-// showBatch shows the hook what it has not seen of the batch.
-func (c *Conn) showBatch() {
-	if c.hooks.Received != nil && c.shown < len(c.batch) {
-		c.hooks.Received(c.batch[c.shown:])
-	}
-	c.shown = len(c.batch)
 }
 
 // flushBatch puts the events read so far into the queue, or delivers them.
@@ -148,7 +137,6 @@ func (c *Conn) flushBatch() error {
 	if len(c.batch) == 0 {
 		return nil
 	}
-	c.showBatch()
 	taken, n := true, len(c.batch)
 	if c.cfg.Deliver == nil {
 		taken = c.queue.push(c.batch, c.queueFull)
@@ -156,7 +144,7 @@ func (c *Conn) flushBatch() error {
 		c.deliver()
 	}
 	clear(c.batch)
-	c.batch, c.shown = c.batch[:0], 0
+	c.batch = c.batch[:0]
 	if c.stalled.Load() {
 		c.lastRead.Store(int64(time.Since(c.begun))) // first, lest the pause be taken for silence
 		c.stalled.Store(false)

@@ -173,7 +173,6 @@ func (j *journal) hooks() *esl.Hooks {
 		CommandEnd: func(ctx context.Context, info esl.CommandInfo, reply *esl.Reply, err error) {
 			j.add("end %s %v %v %v %v", info.Name, ctx.Value(hookKey{}), info.Duration > 0, reply != nil, err == nil)
 		},
-		Received:  func(events []*esl.Event) { j.add("received %d %s", len(events), events[0].Name()) },
 		Events:    func(events []*esl.Event) { j.add("events %d %s", len(events), events[0].Name()) },
 		Heartbeat: func(e *esl.Event) { j.add("heartbeat %s", e.Name()) },
 		Dropped:   func(reason string, n int) { j.add("dropped %s %d", reason, n) },
@@ -211,7 +210,6 @@ connect end inbound connect true
 start api 0s
 heartbeat HEARTBEAT
 dropped unknown_content_type 1
-received 1 HEARTBEAT
 end api api true true false
 dropped unexpected_reply 1
 events 1 HEARTBEAT

@@ -6,6 +6,7 @@ import (
 	"iter"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -18,7 +19,8 @@ import (
 // strings.Clone of it.
 type Event struct {
 	block
-	id uint8 // index into eventNames, 0 for a name that is not there
+	lent atomic.Bool // the text is the decoder's, see lend
+	id   uint8       // index into eventNames, 0 for a name that is not there
 }
 
 // ParseEvent decodes an event from the body of a text/event-plain,
@@ -51,22 +53,32 @@ func newEvent(text []byte, kind dialect) *Event {
 	return e
 }
 
-// identify finds the event's name without making the index where the name stands
-// first, as it does in all events but those from sendevent.
+// identify finds the event's name.
 func (e *Event) identify() uint8 {
+	if id, ok := e.firstName(); ok {
+		return id
+	}
+	return eventID(e.Get("Event-Name"))
+}
+
+// firstName finds the event's name without making the index where the name stands first,
+// as it does in all events but those from sendevent.
+func (e *Event) firstName() (id uint8, ok bool) {
 	first, closing := "", byte('\n')
 	switch e.kind {
 	case plainEncoded:
 		first = "Event-Name: "
 	case jsonObject:
 		first, closing = `{"Event-Name":"`, '"'
+	default:
+		return 0, false
 	}
-	if name, ok := strings.CutPrefix(e.string(0, int(e.size)), first); ok && first != "" {
+	if name, ok := strings.CutPrefix(e.string(0, int(e.size)), first); ok {
 		if i := strings.IndexByte(name, closing); i >= 0 {
-			return eventID(name[:i])
+			return eventID(name[:i]), true
 		}
 	}
-	return eventID(e.Get("Event-Name"))
+	return 0, false
 }
 
 // Name returns the Event-Name, such as CHANNEL_ANSWER. A log line is called LOG
@@ -152,6 +164,10 @@ func (e *Event) Timestamp() time.Time {
 	}
 	return time.UnixMicro(us)
 }
+
+// weight is what an event counts for in a queue, in bytes: what it takes, or will take
+// once it has memory of its own.
+func (e *Event) weight() int { return int(e.size) + int(e.size)/8 }
 
 // Size returns how many bytes of memory the event's text and index take.
 func (e *Event) Size() int { return cap(e.buf) }

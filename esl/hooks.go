@@ -26,10 +26,6 @@ type Hooks struct {
 	// CommandEnd runs when the caller of a command has its answer or its error.
 	CommandEnd func(context.Context, CommandInfo, *Reply, error)
 
-	// Received sees every batch of events as soon as it is read, before it waits for
-	// the application, in order. It is the cheapest place to count events: they are
-	// still in the processor's cache. The slice is valid only during the call.
-	Received func([]*Event)
 	// Events sees every batch of events handed to the application, in order.
 	// The slice is valid only during the call.
 	Events func([]*Event)

@@ -2,8 +2,9 @@
 
 // func indexLines(text *byte, size, at int, tags, offsets *byte, most, until int) (n, next int)
 //
-// SI is the text, BX where the 64 bytes at hand start, AX has a bit for each line break
-// in them; R8 is where the line at hand starts, R9 how many were added.
+// SI is the text and CX its size, DI the tags, R10 the offsets, R11 most and R15 until.
+// BX is where the 64 bytes at hand start, AX has a bit for each line break in them; R8 is
+// where the line at hand starts, R9 how many were added. X0 is line breaks, X1 colons.
 TEXT ·indexLines(SB), NOSPLIT, $0-72
 	MOVQ text+0(FP), SI
 	MOVQ size+8(FP), CX

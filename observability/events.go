@@ -37,7 +37,7 @@ func (k eventKey) labels() []attribute.KeyValue {
 	}
 }
 
-// eventMetrics counts events as they are read, and those that do not reach the application.
+// eventMetrics counts events as the application takes them, and those that do not reach it.
 type eventMetrics struct {
 	received   counters[eventKey]
 	subclasses openWords
@@ -59,7 +59,7 @@ func newEventMetrics(meter metric.Meter) (*eventMetrics, error) {
 		m.drop(reason, 0)
 	}
 	received, err := meter.Int64ObservableCounter("genesis.events.received",
-		metric.WithDescription("Events read from FreeSWITCH."))
+		metric.WithDescription("Events that came from FreeSWITCH to the application."))
 	if err != nil {
 		return nil, err
 	}

@@ -18,8 +18,7 @@ func (o *Observability) Hooks() *esl.Hooks {
 		Disconnected: o.disconnected,
 		CommandStart: o.commandStart,
 		CommandEnd:   o.commandEnd,
-		Received:     o.events.count,
-		Events:       o.follow,
+		Events:       o.received,
 		Heartbeat:    o.heartbeats.heard,
 		Up:           o.up,
 		Retry:        o.lifecycle.retry,
@@ -71,7 +70,8 @@ func (o *Observability) stalled(stalled bool) {
 	o.lifecycle.stalled(stalled)
 }
 
-func (o *Observability) follow(batch []*esl.Event) {
+func (o *Observability) received(batch []*esl.Event) {
+	o.events.count(batch)
 	for _, ev := range batch {
 		o.live.calls.follow(ev)
 	}

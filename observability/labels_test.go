@@ -16,7 +16,7 @@ import (
 
 func TestEventLabels(t *testing.T) {
 	s := serve(t, observability.Config{Mode: observability.Consumer})
-	s.obs.Hooks().Received([]*esl.Event{
+	s.obs.Hooks().Events([]*esl.Event{
 		event(t, "CHANNEL_HANGUP", "Call-Direction", "inbound", "Channel-State", "CS_EXECUTE",
 			"Answer-State", "hangup", "Hangup-Cause", "NORMAL_CLEARING"),
 		event(t, "CHANNEL_HANGUP", "Call-Direction", "inbound", "Channel-State", "CS_EXECUTE",
@@ -46,7 +46,7 @@ func TestSeriesAreBounded(t *testing.T) {
 	const n = 5000
 	for i := range n {
 		name := fmt.Sprintf("evil\xff\"\n::%d", i)
-		hooks.Received([]*esl.Event{event(t, "CUSTOM", "Event-Subclass", name)})
+		hooks.Events([]*esl.Event{event(t, "CUSTOM", "Event-Subclass", name)})
 		hooks.Dropped(name, 1)
 		hooks.CommandEnd(t.Context(), esl.CommandInfo{Name: name}, nil, nil)
 		s.obs.HandlerEnd(t.Context(), name, 0, name, io.EOF)
@@ -237,7 +237,7 @@ func BenchmarkEvents(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	count := obs.Hooks().Received
+	count := obs.Hooks().Events
 	batch := []*esl.Event{esl.NewEvent([]esl.Header{
 		{Name: "Event-Name", Value: "CHANNEL_ANSWER"}, {Name: "Call-Direction", Value: "inbound"},
 		{Name: "Channel-State", Value: "CS_EXECUTE"}, {Name: "Answer-State", Value: "answered"},
@@ -265,7 +265,7 @@ func TestCountingEventsDoesNotAllocate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	count := obs.Hooks().Received
+	count := obs.Hooks().Events
 	batch := []*esl.Event{event(t, "CHANNEL_ANSWER", "Call-Direction", "inbound", "Answer-State", "answered")}
 	count(batch)
 	if n := testing.AllocsPerRun(100, func() { count(batch) }); n != 0 {

@@ -78,7 +78,7 @@ func exercise(t *testing.T, s *server) {
 	hooks.Heartbeat(heartbeat(t))
 	hooks.CommandEnd(ctx, esl.CommandInfo{Name: "api", Duration: time.Millisecond}, nil, nil)
 	hooks.CommandEnd(ctx, esl.CommandInfo{Name: "api"}, nil, context.DeadlineExceeded)
-	hooks.Received([]*esl.Event{event(t, "CHANNEL_ANSWER")})
+	hooks.Events([]*esl.Event{event(t, "CHANNEL_ANSWER")})
 	s.obs.HandlerEnd(ctx, "CHANNEL_ANSWER", time.Millisecond, "panic", io.EOF)
 	s.obs.EventsRouted("CHANNEL_ANSWER", true, 1)
 	s.obs.EventsRouted("CHANNEL_PARK", false, 1)

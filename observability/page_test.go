@@ -67,7 +67,7 @@ func TestLiveStream(t *testing.T) {
 		event(t, "CHANNEL_CREATE", "Unique-ID", call),
 		event(t, "CUSTOM", "Event-Subclass", "<script>alert(1)</script>"),
 	}
-	s.obs.Hooks().Received(events)
+	s.obs.Hooks().Events(events)
 	s.obs.Hooks().Events(events)
 	next := s.stream(t)
 	next() // the history

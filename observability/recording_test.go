@@ -56,7 +56,7 @@ func TestCountersHoldTheRecording(t *testing.T) {
 	s := serve(t, observability.Config{Mode: observability.Consumer})
 	list := events(t, data)
 	for start := 0; start < len(list); start += 7 { // batches of any size
-		s.obs.Hooks().Received(list[start:min(start+7, len(list))])
+		s.obs.Hooks().Events(list[start:min(start+7, len(list))])
 	}
 	want := map[string]float64{}
 	for _, m := range regexp.MustCompile(`(?m)^(Event-Name|Event-Subclass): (\S+)$`).FindAllSubmatch(data, -1) {

@@ -54,7 +54,7 @@ func TestNoSecretComesOut(t *testing.T) {
 	ctx = hooks.CommandStart(ctx, esl.CommandInfo{Name: "auth"})
 	hooks.CommandEnd(ctx, esl.CommandInfo{Name: "auth"}, nil, bad)
 	ev := event(t, "CUSTOM", "Event-Subclass", "x::y", "variable_sip_password", planted, "variable_url", target.String())
-	hooks.Received([]*esl.Event{ev})
+	hooks.Events([]*esl.Event{ev})
 	s.obs.HandlerEnd(s.obs.HandlerStart(ctx, ev), "x::y", 0, "error", bad)
 	hooks.Disconnected(info, bad)
 	log := s.obs.Logger()

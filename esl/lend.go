@@ -1,0 +1,55 @@
+package esl
+
+// An event that comes as plain text is lent at first: its text lies in the decoder's
+// buffer, and is copied by whichever goroutine needs that first. Who takes events from
+// the queue copies those that it takes. The goroutine that reads copies what is left
+// before it reads into the buffer again, from the end, so that the two meet somewhere in
+// the middle: where the application is quick, each does half of the work, where it is
+// slow, the one that reads does all.
+
+// lend returns an event that refers to text, or nil when it must have its own at once.
+func lend(text []byte) *Event {
+	e := &Event{}
+	e.kind, e.buf, e.size = plainEncoded, text, uint32(len(text))
+	id, ok := e.firstName()
+	if !ok {
+		return nil
+	}
+	e.id = id
+	e.lent.Store(true)
+	return e
+}
+
+// own makes sure that an event has memory of its own. It may be called from two
+// goroutines at a time.
+func (e *Event) own() {
+	if !e.lent.Load() {
+		return
+	}
+	e.grow.Lock()
+	defer e.grow.Unlock()
+	if e.lent.Load() {
+		e.keep(e.buf)
+		e.lent.Store(false)
+	}
+}
+
+// event returns the event that a frame carries.
+func (c *Conn) event(frame Frame) (*Event, error) {
+	if c.queue != nil && frame.Type == FrameEventPlain {
+		if e := lend(frame.Body()); e != nil {
+			c.lent = append(c.lent, e)
+			return e, nil
+		}
+	}
+	return frame.Event()
+}
+
+// reclaim copies what is still lent. Then the decoder's buffer may be changed.
+func (c *Conn) reclaim() {
+	for i := len(c.lent) - 1; i >= 0; i-- {
+		c.lent[i].own()
+	}
+	clear(c.lent)
+	c.lent = c.lent[:0]
+}

@@ -1,0 +1,73 @@
+package esl_test
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/genesis-esl/genesis/esl"
+)
+
+// TestEventsOutliveTheBuffer takes events of many sizes in batches of many sizes, so that
+// the goroutine that reads and the one that takes copy them side by side, keeps them all,
+// and looks at them when everything has been read.
+func TestEventsOutliveTheBuffer(t *testing.T) {
+	const events = 20_000
+	c, far := connected(t, esl.ConnConfig{Queue: esl.QueueLimits{Events: 1000}})
+	sent := start(func() (string, error) {
+		var out bytes.Buffer
+		for i := 1; i <= events; i++ {
+			headers := []esl.Header{
+				{Name: "Event-Name", Value: "CHANNEL_STATE"}, {Name: "Event-Sequence", Value: fmt.Sprint(i)},
+				{Name: "Fill", Value: fill(i)},
+			}
+			if i%5 == 0 { // as sendevent writes it: such an event is not lent
+				headers[0], headers[1] = headers[1], headers[0]
+			}
+			out.Write(esl.AppendEvent(nil, esl.Plain, headers, ""))
+			if out.Len() > 1<<16 || i == events {
+				if _, err := far.nc.Write(out.Bytes()); err != nil {
+					return "", err
+				}
+				out.Reset()
+			}
+		}
+		return "", nil
+	})
+	kept := make([]*esl.Event, 0, events)
+	for n := 1; len(kept) < events; n = n%300 + 7 {
+		batch := make([]*esl.Event, min(n, events-len(kept)))
+		n, err := c.ReadEvents(within(t), batch)
+		if err != nil {
+			t.Fatalf("after %d: %v", len(kept), err)
+		}
+		kept = append(kept, batch[:n]...)
+	}
+	if got := receive(t, sent, "the sender"); got.err != nil {
+		t.Fatal(got.err)
+	}
+	for i, e := range kept {
+		if e.Name() != "CHANNEL_STATE" || e.Sequence() != uint64(i+1) || e.Get("fill") != fill(i+1) || e.Len() != 3 {
+			t.Fatalf("event %d is %s %d with %d headers, and %d bytes of fill", i+1, e.Name(), e.Sequence(), e.Len(), len(e.Get("fill")))
+		}
+	}
+}
+
+func fill(i int) string { return strings.Repeat(string(rune('a'+i%26)), i*37%2500) }
+
+// TestEventsOutliveTheConnection takes events only when the connection has ended.
+func TestEventsOutliveTheConnection(t *testing.T) {
+	c, far := connected(t, esl.ConnConfig{})
+	for i := 1; i <= 50; i++ {
+		far.send(event("CHANNEL_STATE", esl.Header{Name: "Event-Sequence", Value: fmt.Sprint(i)}))
+	}
+	far.fin()
+	ended(t, c)
+	for i := uint64(1); i <= 50; i++ {
+		e, err := c.ReadEvent(within(t))
+		if err != nil || e.Sequence() != i || e.Name() != "CHANNEL_STATE" {
+			t.Fatalf("event %d is %v, %v", i, e, err)
+		}
+	}
+}
