@@ -8,7 +8,7 @@ import (
 
 // queueBatch is how many events go to the queue at a time while more wait in the buffer:
 // enough that waking who takes them does not count.
-const queueBatch = 128
+const queueBatch = 64
 
 // read is the goroutine that reads the socket. It runs no user code but hooks and
 // Deliver.

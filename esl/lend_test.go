@@ -25,7 +25,7 @@ func TestEventsOutliveTheBuffer(t *testing.T) {
 			if i%5 == 0 { // as sendevent writes it: such an event is not lent
 				headers[0], headers[1] = headers[1], headers[0]
 			}
-			out.Write(esl.AppendEvent(nil, esl.Plain, headers, ""))
+			out.Write(esl.AppendEvent(nil, esl.Format(i%3), headers, ""))
 			if out.Len() > 1<<16 || i == events {
 				if _, err := far.nc.Write(out.Bytes()); err != nil {
 					return "", err
