@@ -26,6 +26,7 @@ test: ## every test, with the race detector
 		command -v $$tool >/dev/null || echo "$$tool is not installed: the tests that need a real one are left out"; \
 	done
 	$(GO) test -race -p 2 -timeout 10m $(PKGS)
+	$(GO) test -tags purego ./esl # without the assembly, as on other processors
 
 lint: layers ## gofmt, go vet, staticcheck, layers, alert rules
 	@unformatted=$$(gofmt -l $$(git ls-files -co --exclude-standard '*.go')); \

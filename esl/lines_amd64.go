@@ -1,3 +1,5 @@
+//go:build !purego
+
 package esl
 
 // linesSlack is how many bytes behind the text indexLines may read, without heeding them.

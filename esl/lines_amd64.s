@@ -1,3 +1,5 @@
+//go:build !purego
+
 #include "textflag.h"
 
 // func indexLines(text *byte, size, at int, tags, offsets *byte, most, until int) (n, next int)
