@@ -2,6 +2,7 @@ package esl_test
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"testing"
 
@@ -57,5 +58,24 @@ func TestDeliver(t *testing.T) {
 	}
 	if _, err := c.ReadEvent(context.Background()); err == nil {
 		t.Error("an event could be read")
+	}
+}
+
+// TestHeartbeatsInOnePiece shows one of them to the hook, and all to whoever reads events.
+func TestHeartbeatsInOnePiece(t *testing.T) {
+	beats := 0 // the reading goroutine's, until the reply is there
+	c, far := connected(t, esl.ConnConfig{Hooks: &esl.Hooks{Heartbeat: func(*esl.Event) { beats++ }}})
+	for want := 1; want <= 2; want++ {
+		done := start(func() (string, error) { return c.API(within(t), "status") })
+		far.next()
+		far.send(slices.Concat(event("HEARTBEAT"), event("HEARTBEAT"), event("HEARTBEAT"), esl.AppendAPIResponse(nil, "UP")))
+		if got := receive(t, done, "the reply"); got.value != "UP" || beats != want {
+			t.Errorf("%d heartbeats shown, want %d; got %q, %v", beats, want, got.value, got.err)
+		}
+		for range 3 {
+			if e, err := c.ReadEvent(within(t)); err != nil || e.Name() != "HEARTBEAT" {
+				t.Errorf("read %v, %v", e, err)
+			}
+		}
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -163,8 +162,8 @@ func TestQueueBlocks(t *testing.T) {
 		if err != nil {
 			t.Fatalf("at %d: %v", next, err)
 		}
-		if next == 1 && n == events {
-			t.Error("all events waited in a queue for ten")
+		if next == 1 && n > 64 {
+			t.Errorf("%d events waited in a queue for ten, want no more than go into an empty one at a time", n)
 		}
 		for _, e := range batch[:n] {
 			if e.Sequence() != next {
@@ -237,25 +236,6 @@ func TestQueueDiscards(t *testing.T) {
 	receive(t, beats, "the heartbeat")
 	if _, err := c.ReadEvent(within(t)); err == nil {
 		t.Error("an event was kept")
-	}
-}
-
-// TestHeartbeatsInOnePiece shows one of them to the hook, and all to whoever reads events.
-func TestHeartbeatsInOnePiece(t *testing.T) {
-	beats := 0 // the reading goroutine's, until the reply is there
-	c, far := connected(t, esl.ConnConfig{Hooks: &esl.Hooks{Heartbeat: func(*esl.Event) { beats++ }}})
-	for want := 1; want <= 2; want++ {
-		done := start(func() (string, error) { return c.API(within(t), "status") })
-		far.next()
-		far.send(slices.Concat(event("HEARTBEAT"), event("HEARTBEAT"), event("HEARTBEAT"), esl.AppendAPIResponse(nil, "UP")))
-		if got := receive(t, done, "the reply"); got.value != "UP" || beats != want {
-			t.Errorf("%d heartbeats shown, want %d; got %q, %v", beats, want, got.value, got.err)
-		}
-		for range 3 {
-			if e, err := c.ReadEvent(within(t)); err != nil || e.Name() != "HEARTBEAT" {
-				t.Errorf("read %v, %v", e, err)
-			}
-		}
 	}
 }
 

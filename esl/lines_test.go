@@ -2,11 +2,10 @@ package esl
 
 import (
 	"bytes"
-	"compress/gzip"
-	"io"
-	"os"
 	"strings"
 	"testing"
+
+	recordingfile "github.com/genesis-esl/genesis/internal/recording"
 )
 
 // FuzzLines holds indexing in bulk to indexing line by line.
@@ -60,16 +59,7 @@ func checkLines(t *testing.T, text string) {
 
 // recordedBody returns the body of the first event of a recording.
 func recordedBody(tb testing.TB, path string) string {
-	f, err := os.Open(path)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	defer f.Close()
-	z, err := gzip.NewReader(f)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	data, err := io.ReadAll(z)
+	data, err := recordingfile.Read(path)
 	if err != nil {
 		tb.Fatal(err)
 	}
