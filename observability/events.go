@@ -43,7 +43,6 @@ type eventMetrics struct {
 	subclasses openWords
 	dropped    counters[string]
 	reasons    openWords
-	total      atomic.Int64
 	stalled    atomic.Bool
 }
 
@@ -79,7 +78,6 @@ func newEventMetrics(meter metric.Meter) (*eventMetrics, error) {
 // count counts a batch. The usual event costs a few look-ups of headers and one of
 // the counter.
 func (m *eventMetrics) count(batch []*esl.Event) {
-	m.total.Add(int64(len(batch)))
 	for _, ev := range batch {
 		answerState := ev.Get("Answer-State")
 		key := eventKey{
