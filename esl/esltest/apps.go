@@ -36,7 +36,7 @@ func init() {
 		"unset":                  quiet(func(ch *channel, arg string) { ch.setVariable(strings.TrimSpace(arg), "") }),
 		"multiunset":             quiet(appMultiunset),
 		"sleep":                  quiet(appSleep),
-		"park":                   quiet(func(ch *channel, _ string) { ch.park(nil) }),
+		"park":                   quiet(func(ch *channel, _ string) { ch.park(nil, nil) }),
 		"echo":                   {run: func(ch *channel, _ string) string { ch.wait(-1, nil); return "" }, media: true},
 		"delay_echo":             {run: func(ch *channel, _ string) string { ch.wait(-1, nil); return "" }, media: true},
 		"playback":               media(func(ch *channel, arg string) string { return ch.playback(arg) }),
@@ -188,22 +188,24 @@ func (ch *channel) waitSignal(d time.Duration) outcome {
 	}
 }
 
-// park holds the call until it hangs up, is moved, or until says so.
-func (ch *channel) park(until func() bool) { ch.parkFor(nil, until) }
-
-// parkFor is park that closes parked once CHANNEL_PARK is out.
-func (ch *channel) parkFor(parked chan struct{}, until func() bool) {
+// park holds the call until it hangs up, is moved, or over is closed. It closes
+// parked once CHANNEL_PARK is out. Either may be nil.
+func (ch *channel) park(parked chan struct{}, over <-chan struct{}) {
 	ch.mu.Lock()
 	ch.fire(evChannelPark, srcPark, nil)
 	ch.mu.Unlock()
 	if parked != nil {
 		close(parked)
 	}
-	for {
-		out := ch.wait(-1, func(dtmf) bool { return false })
-		if out != stopped || until != nil && until() {
-			break
+	for ch.waitFor(-1, func(dtmf) bool { return false }, over, nil) == stopped {
+		select {
+		case <-over:
+			// What was sent before the end is still performed.
+			ch.performQueued()
+		default:
+			continue // uuid_break does not end it
 		}
+		break
 	}
 	ch.mu.Lock()
 	ch.fire(evChannelUnpark, srcUnpark, nil)

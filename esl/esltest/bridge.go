@@ -106,7 +106,7 @@ func (ch *channel) exchange() {
 		out := ch.waitFor(-1, func(d dtmf) bool {
 			partner.heard(d)
 			return false
-		}, partner, bond)
+		}, partner.gone, func() bool { return ch.bondedBy(bond) && partner.bondedBy(bond) })
 		if out == gone || out == moved || !partner.alive() {
 			ch.part(bond)
 			return

@@ -80,7 +80,8 @@ func (ch *channel) dialSocket(addresses string) (net.Conn, string) {
 }
 
 // runAsync serves the socket beside the call: the session parks and performs
-// what the socket queues, until either ends.
+// what the socket queues, until either ends. An application that runs when the
+// socket ends is not interrupted.
 func (l *listener) runAsync() {
 	ch := l.ch
 	connected := make(chan struct{})
@@ -91,7 +92,6 @@ func (l *listener) runAsync() {
 		defer ch.holders.Done()
 		defer close(ended)
 		l.serveOutbound(connected)
-		ch.stopApp()
 	})
 	select {
 	case <-connected:
@@ -100,14 +100,7 @@ func (l *listener) runAsync() {
 	case <-ch.gone:
 		return
 	}
-	ch.parkFor(l.parked, func() bool {
-		select {
-		case <-ended:
-			return true
-		default:
-			return false
-		}
-	})
+	ch.park(l.parked, ended)
 }
 
 // runSync serves the socket in the session's own goroutine.

@@ -27,7 +27,8 @@ func appAttXfer(ch *channel, arg string) {
 	}
 	bond := ch.connect(third)
 	third.launch([]Action{{App: holdApp}})
-	out := ch.waitFor(-1, func(digit dtmf) bool { return digit.digit == '#' || digit.digit == '*' }, third, bond)
+	out := ch.waitFor(-1, func(digit dtmf) bool { return digit.digit == '#' || digit.digit == '*' },
+		third.gone, func() bool { return ch.bondedBy(bond) && third.bondedBy(bond) })
 	ch.abandon()
 	switch {
 	case waiting == nil || !waiting.alive():

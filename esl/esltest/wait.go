@@ -3,7 +3,6 @@ package esltest
 import (
 	"strconv"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/genesis-esl/genesis/esl"
@@ -28,13 +27,9 @@ func (ch *channel) wait(d time.Duration, onDigit func(dtmf) bool) outcome {
 	return ch.waitFor(d, onDigit, nil, nil)
 }
 
-// waitFor is wait that also ends, as stopped, when the partner of a bridge has
-// hung up or gone elsewhere.
-func (ch *channel) waitFor(d time.Duration, onDigit func(dtmf) bool, partner *channel, bond *atomic.Bool) outcome {
-	var partnerGone <-chan struct{}
-	if partner != nil {
-		partnerGone = partner.gone
-	}
+// waitFor is wait that also ends, as stopped, when over is closed or when still,
+// asked whenever something has happened, says no. Either may be nil.
+func (ch *channel) waitFor(d time.Duration, onDigit func(dtmf) bool, over <-chan struct{}, still func() bool) outcome {
 	var timeout <-chan time.Time
 	if d >= 0 {
 		timer := time.NewTimer(d)
@@ -51,7 +46,7 @@ func (ch *channel) waitFor(d time.Duration, onDigit func(dtmf) bool, partner *ch
 			return stopped
 		case ch.transferring():
 			return moved
-		case partner != nil && !(ch.bondedBy(bond) && partner.bondedBy(bond)):
+		case still != nil && !still():
 			return stopped
 		}
 		for onDigit != nil {
@@ -70,7 +65,7 @@ func (ch *channel) waitFor(d time.Duration, onDigit func(dtmf) bool, partner *ch
 		case <-ch.signal:
 		case <-ch.gone:
 			return gone
-		case <-partnerGone:
+		case <-over:
 			return stopped
 		case <-ch.core.ctx.Done():
 			ch.hangup("SYSTEM_SHUTDOWN", "")
