@@ -56,7 +56,9 @@ type Conn struct {
 	dec      *Decoder
 	queue    *eventQueue // nil when events are delivered or discarded
 	batch    []*Event    // read, not yet in the queue; the reading goroutine's
-	lent     []*Event    // to the queue since the last read; likewise
+	lent     []*Event    // what lies in the decoder's buffer, see lend; likewise
+	earlier  []*Event    // what lies in resting; likewise
+	resting  []byte      // the buffer that was read into before; likewise
 	answered bool        // a reply was taken since the last read; likewise
 	beaten   bool        // the hook Heartbeat has run since the last read; likewise
 	greeted  chan struct{}

@@ -14,7 +14,8 @@ const queueBatch = 64
 // Deliver.
 func (c *Conn) read() {
 	defer func() {
-		c.reclaim()
+		reclaim(&c.earlier)
+		reclaim(&c.lent)
 		c.dec.release()
 		if c.cfg.Ended != nil {
 			<-c.done
@@ -48,7 +49,7 @@ func (c *Conn) read() {
 			c.answered = false
 			runtime.Gosched()
 		}
-		c.reclaim()
+		c.makeWay()
 		if err := c.dec.fill(); err != nil {
 			c.fail(err)
 			return

@@ -98,6 +98,22 @@ func (d *Decoder) replace(buf []byte) {
 	d.buf = buf
 }
 
+// turn goes on in another buffer, which it allocates at first, and leaves the one that
+// frames were cut from as it is; *spare is that one then. It does so only where the
+// buffer has grown to its usual size.
+func (d *Decoder) turn(spare *[]byte) bool {
+	if len(d.buf) != largeBuffer {
+		return false
+	}
+	if *spare == nil {
+		*spare = make([]byte, largeBuffer)
+	}
+	d.buf, *spare = *spare, d.buf
+	d.to = copy(d.buf, (*spare)[d.from:d.to])
+	d.from = 0
+	return true
+}
+
 // release gives the buffer back. No frame is valid any longer, and Next may not be
 // called again.
 func (d *Decoder) release() {

@@ -4,8 +4,10 @@ package esl
 // buffer, and is copied by whichever goroutine needs that first. Who takes events from
 // the queue copies those that it takes. The goroutine that reads copies what is left
 // before it reads into the buffer again, from the end, so that the two meet somewhere in
-// the middle: where the application is quick, each does half of the work, where it is
-// slow, the one that reads does all.
+// the middle. A busy connection has two buffers and reads into them in turn, so that who
+// takes events always finds some, and neither goroutine waits for the other: where the
+// application is quick it does most of the copying, where it is slow, the one that reads
+// does all.
 
 // lend returns an event that refers to text, or nil when it must have its own at once.
 func lend(text []byte) *Event {
@@ -45,11 +47,23 @@ func (c *Conn) event(frame Frame) (*Event, error) {
 	return frame.Event()
 }
 
-// reclaim copies what is still lent. Then the decoder's buffer may be changed.
-func (c *Conn) reclaim() {
-	for i := len(c.lent) - 1; i >= 0; i-- {
-		c.lent[i].own()
+// makeWay sees that the decoder's buffer may be read into: what is lent of it is
+// copied, or, where reads are large, it makes place for a second one, so that who takes
+// the events need not hurry.
+func (c *Conn) makeWay() {
+	reclaim(&c.earlier)
+	if len(c.lent) > 0 && c.dec.turn(&c.resting) {
+		c.lent, c.earlier = c.earlier, c.lent
+		return
 	}
-	clear(c.lent)
-	c.lent = c.lent[:0]
+	reclaim(&c.lent)
+}
+
+// reclaim copies what is still lent. Then the buffer that it lay in may be changed.
+func reclaim(lent *[]*Event) {
+	for i := len(*lent) - 1; i >= 0; i-- {
+		(*lent)[i].own()
+	}
+	clear(*lent)
+	*lent = (*lent)[:0]
 }
