@@ -79,19 +79,10 @@ func newEventMetrics(meter metric.Meter) (*eventMetrics, error) {
 // the counter.
 func (m *eventMetrics) count(batch []*esl.Event) {
 	for _, ev := range batch {
-		answerState := ev.Get("Answer-State")
-		key := eventKey{
-			name:         ev.Name(),
-			direction:    directions.index(ev.Get("Call-Direction")),
-			channelState: channelStates.index(ev.Get("Channel-State")),
-			answerState:  answerStates.index(answerState),
-		}
-		switch answerState {
-		case "ringing", "early", "answered":
-			// A channel has a cause once it is hung up. Not to look for it before spares
-			// reading such events to their end.
-		default:
-			key.hangupCause = hangupCauses.index(ev.Get("Hangup-Cause"))
+		key := eventKey{name: ev.Name()}
+		// FreeSWITCH writes what it tells of a channel all together, its state first.
+		if state, ok := ev.Lookup("Channel-State"); ok {
+			key.channel(ev, state)
 		}
 		if key.name == "CUSTOM" {
 			key.subclass = ev.Subclass()
@@ -102,6 +93,21 @@ func (m *eventMetrics) count(batch []*esl.Event) {
 			counter = m.received.of(key)
 		}
 		counter.n.Add(1)
+	}
+}
+
+// channel adds what an event tells of its channel.
+func (k *eventKey) channel(ev *esl.Event, state string) {
+	k.channelState = channelStates.index(state)
+	k.direction = directions.index(ev.Get("Call-Direction"))
+	answerState := ev.Get("Answer-State")
+	k.answerState = answerStates.index(answerState)
+	switch answerState {
+	case "ringing", "early", "answered":
+		// A channel has a cause once it is hung up. Not to look for it before spares
+		// reading such events to their end.
+	default:
+		k.hangupCause = hangupCauses.index(ev.Get("Hangup-Cause"))
 	}
 }
 
