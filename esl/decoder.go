@@ -99,14 +99,14 @@ func (d *Decoder) replace(buf []byte) {
 }
 
 // turn goes on in another buffer, which it allocates at first, and leaves the one that
-// frames were cut from as it is; *spare is that one then. It does so only where the
-// buffer has grown to its usual size.
+// frames were cut from as it is; *spare is that one then. It does so only where reads are
+// large, and the buffer has not been made for a single frame.
 func (d *Decoder) turn(spare *[]byte) bool {
-	if len(d.buf) != largeBuffer {
+	if len(d.buf) < largeBuffer || len(d.buf) > hugeBuffer {
 		return false
 	}
-	if *spare == nil {
-		*spare = make([]byte, largeBuffer)
+	if len(*spare) < len(d.buf) {
+		*spare = make([]byte, len(d.buf))
 	}
 	d.buf, *spare = *spare, d.buf
 	d.to = copy(d.buf, (*spare)[d.from:d.to])
