@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -69,12 +70,18 @@ func TestEventsSurviveTheirConnection(t *testing.T) {
 			c, far := connected(t, esl.ConnConfig{})
 			done := start(func() (string, error) { return c.API(within(t), "x") })
 			far.next()
-			far.send(event("CHANNEL_CREATE"), event("CHANNEL_ANSWER"), esl.AppendAPIResponse(nil, "y"))
+			const events = 50
+			for i := range events {
+				far.send(event("CHANNEL_STATE", esl.Header{Name: "Event-Sequence", Value: strconv.Itoa(i + 1)}))
+			}
+			far.send(esl.AppendAPIResponse(nil, "y"))
 			receive(t, done, "the reply that comes behind them")
 			end(c, far)
 			reason := ended(t, c)
-			if got := readNames(t, c, 2); got != "CHANNEL_CREATE CHANNEL_ANSWER" {
-				t.Errorf("got %s", got)
+			for i := range uint64(events) {
+				if e, err := c.ReadEvent(within(t)); err != nil || e.Sequence() != i+1 || e.Name() != "CHANNEL_STATE" {
+					t.Fatalf("event %d is %v, %v", i+1, e, err)
+				}
 			}
 			if _, err := c.ReadEvent(within(t)); err != reason {
 				t.Errorf("got %v, want %v", err, reason)

@@ -62,19 +62,3 @@ func fill(i int) string {
 	}
 	return strings.Repeat(string(rune('a'+i%26)), size)
 }
-
-// TestEventsOutliveTheConnection takes events only when the connection has ended.
-func TestEventsOutliveTheConnection(t *testing.T) {
-	c, far := connected(t, esl.ConnConfig{})
-	for i := 1; i <= 50; i++ {
-		far.send(event("CHANNEL_STATE", esl.Header{Name: "Event-Sequence", Value: fmt.Sprint(i)}))
-	}
-	far.fin()
-	ended(t, c)
-	for i := uint64(1); i <= 50; i++ {
-		e, err := c.ReadEvent(within(t))
-		if err != nil || e.Sequence() != i || e.Name() != "CHANNEL_STATE" {
-			t.Fatalf("event %d is %v, %v", i, e, err)
-		}
-	}
-}
