@@ -29,7 +29,7 @@ type Decoder struct {
 
 const (
 	smallBuffer = 4 << 10
-	largeBuffer = 256 << 10
+	largeBuffer = 512 << 10
 	hugeBuffer  = 1 << 20 // beyond this, memory is given back after the frame
 )
 
