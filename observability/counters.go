@@ -17,8 +17,8 @@ type counter struct {
 }
 
 // newCounters returns counters whose labels are made of their keys by labels.
-func newCounters[K comparable](limit int, overflow K, hash func(K) uint8, labels func(K) []attribute.KeyValue) counters[K] {
-	return counters[K]{newTable(limit, overflow, hash, func(k K) *counter {
+func newCounters[K comparable](limit int, overflow K, labels func(K) []attribute.KeyValue) counters[K] {
+	return counters[K]{newTable(limit, overflow, func(k K) *counter {
 		return &counter{labels: metric.WithAttributeSet(attribute.NewSet(labels(k)...))}
 	})}
 }

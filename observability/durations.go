@@ -38,7 +38,7 @@ func newDurations(name, help, version, label string, limit int) *durations {
 	for _, bound := range d.bounds {
 		d.limits = append(d.limits, time.Duration(bound*float64(time.Second)))
 	}
-	d.rows = newTable(limit, other, hashName, func(value string) *histogram {
+	d.rows = newTable(limit, other, func(value string) *histogram {
 		return &histogram{
 			labels: attribute.NewSet(attribute.String(label, value)),
 			counts: make([]atomic.Uint64, len(d.bounds)+1),

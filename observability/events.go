@@ -26,10 +26,6 @@ type eventKey struct {
 	direction, channelState, answerState, hangupCause uint8
 }
 
-func (k eventKey) hash() uint8 {
-	return hashName(k.name) + hashName(k.subclass)*5 + k.direction*3 + k.channelState*17 + k.answerState*59 + k.hangupCause*101
-}
-
 func (k eventKey) labels() []attribute.KeyValue {
 	return []attribute.KeyValue{
 		attribute.String("event_name", k.name),
@@ -52,8 +48,8 @@ type eventMetrics struct {
 
 func newEventMetrics(meter metric.Meter) (*eventMetrics, error) {
 	m := &eventMetrics{
-		received:   newCounters(maxEventSeries, eventKey{name: other}, eventKey.hash, eventKey.labels),
-		dropped:    newCounters(maxReasons, other, hashName, oneLabel("reason")),
+		received:   newCounters(maxEventSeries, eventKey{name: other}, eventKey.labels),
+		dropped:    newCounters(maxReasons, other, oneLabel("reason")),
 		subclasses: openWords{known: map[string]string{}, limit: maxSubclasses},
 		reasons:    openWords{known: map[string]string{}, limit: maxReasons},
 	}

@@ -39,10 +39,10 @@ func newHandlerMetrics(meter metric.Meter, quick *durations) (*handlerMetrics, e
 	m := &handlerMetrics{
 		quick:    quick,
 		names:    openWords{known: map[string]string{}, limit: maxHandlerNames},
-		hits:     newCounters(maxHandlerNames, other, hashName, byName),
-		fallback: newCounters(maxHandlerNames, other, hashName, byName),
+		hits:     newCounters(maxHandlerNames, other, byName),
+		fallback: newCounters(maxHandlerNames, other, byName),
 	}
-	m.rows = newTable(maxHandlerNames+1, other, hashName, m.row)
+	m.rows = newTable(maxHandlerNames+1, other, m.row)
 	var errs [5]error
 	var depth metric.Int64ObservableGauge
 	var hits, fallback metric.Int64ObservableCounter
