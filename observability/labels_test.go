@@ -268,7 +268,7 @@ func TestCountingEventsDoesNotAllocate(t *testing.T) {
 		t.Fatal(err)
 	}
 	count := obs.Hooks().Events
-	batch := []*esl.Event{event(t, "CHANNEL_ANSWER", "Call-Direction", "inbound", "Answer-State", "answered")}
+	batch := []*esl.Event{event(t, "CHANNEL_ANSWER", "Call-Direction", "inbound", "Channel-State", "CS_EXECUTE", "Answer-State", "answered")}
 	count(batch)
 	if n := testing.AllocsPerRun(100, func() { count(batch) }); n != 0 {
 		t.Errorf("%v allocations an event", n)

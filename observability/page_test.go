@@ -68,7 +68,6 @@ func TestLiveStream(t *testing.T) {
 		event(t, "CUSTOM", "Event-Subclass", "<script>alert(1)</script>"),
 	}
 	s.obs.Hooks().Events(events)
-	s.obs.Hooks().Events(events)
 	next := s.stream(t)
 	next() // the history
 	var p picture
