@@ -197,15 +197,12 @@ func (ch *channel) park(parked chan struct{}, over <-chan struct{}) {
 	if parked != nil {
 		close(parked)
 	}
-	for ch.waitFor(-1, func(dtmf) bool { return false }, over, nil) == stopped {
-		select {
-		case <-over:
-			// What was sent before the end is still performed.
-			ch.performQueued()
-		default:
-			continue // uuid_break does not end it
-		}
-		break
+	out := stopped
+	for out == stopped { // uuid_break does not end it
+		out = ch.waitFor(-1, func(dtmf) bool { return false }, over, nil)
+	}
+	if out == ended {
+		ch.performQueued() // what was sent before the end
 	}
 	ch.mu.Lock()
 	ch.fire(evChannelUnpark, srcUnpark, nil)

@@ -103,10 +103,10 @@ func (ch *channel) exchange() {
 		if partner == nil {
 			return
 		}
-		out := ch.waitFor(-1, func(d dtmf) bool {
+		out := ch.waitBridged(partner, bond, func(d dtmf) bool {
 			partner.heard(d)
 			return false
-		}, partner.gone, func() bool { return ch.bondedBy(bond) && partner.bondedBy(bond) })
+		})
 		if out == gone || out == moved || !partner.alive() {
 			ch.part(bond)
 			return

@@ -27,8 +27,7 @@ func appAttXfer(ch *channel, arg string) {
 	}
 	bond := ch.connect(third)
 	third.launch([]Action{{App: holdApp}})
-	out := ch.waitFor(-1, func(digit dtmf) bool { return digit.digit == '#' || digit.digit == '*' },
-		third.gone, func() bool { return ch.bondedBy(bond) && third.bondedBy(bond) })
+	out := ch.waitBridged(third, bond, func(digit dtmf) bool { return digit.digit == '#' || digit.digit == '*' })
 	ch.abandon()
 	switch {
 	case waiting == nil || !waiting.alive():

@@ -3,6 +3,7 @@ package esltest
 import (
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/genesis-esl/genesis/esl"
@@ -17,6 +18,7 @@ const (
 	stopped                // uuid_break
 	moved                  // transferred
 	pressed                // a digit that the application was waiting for
+	ended                  // what went on beside it is over
 )
 
 // wait blocks the session goroutine for d, or for ever when d is negative. As
@@ -27,7 +29,13 @@ func (ch *channel) wait(d time.Duration, onDigit func(dtmf) bool) outcome {
 	return ch.waitFor(d, onDigit, nil, nil)
 }
 
-// waitFor is wait that also ends, as stopped, when over is closed or when still,
+// waitBridged is wait until ch and partner are no longer in the bridge that bond
+// stands for.
+func (ch *channel) waitBridged(partner *channel, bond *atomic.Bool, onDigit func(dtmf) bool) outcome {
+	return ch.waitFor(-1, onDigit, partner.gone, func() bool { return ch.bondedBy(bond) && partner.bondedBy(bond) })
+}
+
+// waitFor is wait that also ends, as ended, when over is closed or when still,
 // asked whenever something has happened, says no. Either may be nil.
 func (ch *channel) waitFor(d time.Duration, onDigit func(dtmf) bool, over <-chan struct{}, still func() bool) outcome {
 	var timeout <-chan time.Time
@@ -47,7 +55,7 @@ func (ch *channel) waitFor(d time.Duration, onDigit func(dtmf) bool, over <-chan
 		case ch.transferring():
 			return moved
 		case still != nil && !still():
-			return stopped
+			return ended
 		}
 		for onDigit != nil {
 			digit, ok := ch.takeDigit()
@@ -66,7 +74,7 @@ func (ch *channel) waitFor(d time.Duration, onDigit func(dtmf) bool, over <-chan
 		case <-ch.gone:
 			return gone
 		case <-over:
-			return stopped
+			return ended
 		case <-ch.core.ctx.Done():
 			ch.hangup("SYSTEM_SHUTDOWN", "")
 			return gone
