@@ -47,9 +47,9 @@ func (c *Conn) event(frame Frame) (*Event, error) {
 	return frame.Event()
 }
 
-// makeWay sees that the decoder's buffer may be read into: what is lent of it is
-// copied, or, where reads are large, it makes place for a second one, so that who takes
-// the events need not hurry.
+// makeWay sees that the decoder's buffer may be read into. Where reads are large that is
+// the other one, whose events had the time of a read to be taken; else what is lent of the
+// only one is copied.
 func (c *Conn) makeWay() {
 	reclaim(&c.earlier)
 	if len(c.lent) > 0 && c.dec.turn(&c.resting) {

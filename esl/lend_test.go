@@ -3,6 +3,7 @@ package esl_test
 import (
 	"bytes"
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -61,4 +62,34 @@ func fill(i int) string {
 		size += 400_000
 	}
 	return strings.Repeat(string(rune('a'+i%26)), size)
+}
+
+// TestEventsSurviveTheirConnection: what came before the end can still be read.
+func TestEventsSurviveTheirConnection(t *testing.T) {
+	for name, end := range map[string]func(*esl.Conn, *peer){
+		"FIN":   func(_ *esl.Conn, far *peer) { far.fin() },
+		"Close": func(c *esl.Conn, _ *peer) { c.Close() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			c, far := connected(t, esl.ConnConfig{})
+			done := start(func() (string, error) { return c.API(within(t), "x") })
+			far.next()
+			const events = 50
+			for i := range events {
+				far.send(event("CHANNEL_STATE", esl.Header{Name: "Event-Sequence", Value: strconv.Itoa(i + 1)}))
+			}
+			far.send(esl.AppendAPIResponse(nil, "y"))
+			receive(t, done, "the reply that comes behind them")
+			end(c, far)
+			reason := ended(t, c)
+			for i := range uint64(events) {
+				if e, err := c.ReadEvent(within(t)); err != nil || e.Sequence() != i+1 || e.Name() != "CHANNEL_STATE" {
+					t.Fatalf("event %d is %v, %v", i+1, e, err)
+				}
+			}
+			if _, err := c.ReadEvent(within(t)); err != reason {
+				t.Errorf("got %v, want %v", err, reason)
+			}
+		})
+	}
 }
