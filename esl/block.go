@@ -70,7 +70,7 @@ func (b *block) keep(text []byte) {
 	b.bound = uint32(bound)
 	room := bound * (1 + b.offsetSize())
 	if b.kind == plainEncoded {
-		room = max(room, linesSlack)
+		room = max(room, bound+slack)
 	}
 	b.buf = uncleared(text, room)
 }
@@ -191,6 +191,14 @@ func lower(c byte) byte {
 
 // lookup returns the decoded value of the first header called name.
 func (b *block) lookup(name string) (string, bool) {
+	if value, ok, sure := b.quickLookup(name); sure {
+		return value, ok
+	}
+	return b.anyLookup(name)
+}
+
+// anyLookup is lookup for any name and any dialect.
+func (b *block) anyLookup(name string) (string, bool) {
 	i := b.find(name, 0)
 	if i < 0 {
 		return "", false

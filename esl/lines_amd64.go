@@ -2,8 +2,11 @@
 
 package esl
 
-// linesSlack is how many bytes behind the text indexLines may read, without heeding them.
-const linesSlack = 64
+import "unsafe"
+
+// slack is how many bytes behind the text, and behind its tags, the functions in assembly
+// may read without heeding them.
+const slack = 64
 
 // indexLines indexes lines of text from the one that starts at at: it writes the tag of
 // each (see tagOf) to tags, and where it starts, in 16 bits, to offsets. It stops behind
@@ -16,14 +19,69 @@ const linesSlack = 64
 //go:noescape
 func indexLines(text *byte, size, at int, tags, offsets *byte, most, until int) (n, next int)
 
+// firstLines is how many lines are indexed at first, whichever is asked for: to go on a
+// line or two at a time takes longer than to index lines that nobody needs, and handlers
+// read several of the first.
+const firstLines = 24
+
 // bulkLines indexes as many lines as it can at once, and reports whether that is enough.
 func (w *indexWriter) bulkLines() (enough bool) {
-	most := int(w.bound) - w.count
+	until, most := w.until, int(w.bound)-w.count
 	if w.size > wideText || most <= 0 {
 		return false
 	}
+	first := w.count == 0 && until != noTag
+	if first {
+		until, most = noTag, min(most, firstLines)
+	}
 	tags, offsets := w.buf[int(w.size)+w.count:], w.buf[int(w.size+w.bound)+2*w.count:]
-	n, next := indexLines(&w.buf[0], int(w.size), w.at, &tags[0], &offsets[0], most, w.until)
+	n, next := indexLines(&w.buf[0], int(w.size), w.at, &tags[0], &offsets[0], most, until)
 	w.count, w.at = w.count+n, next
-	return n > 0 && int(tags[n-1]) == w.until
+	return n > 0 && (first || int(tags[n-1]) == w.until)
+}
+
+// findLine looks for a header among count lines, 1 to 64, whose tags and offsets are given;
+// next is where the one behind them starts. Of the name, of n bytes, 3 to 32, 32 can be
+// read. It returns from where to where the value goes, and whether it may hold escapes (not
+// 0); from is -1 when no line has the name, and -2 when that takes a closer look.
+//
+//go:noescape
+func findLine(text, tags, offsets *byte, count, next int, name *byte, n int) (from, to, escapes int)
+
+// quickLookup is lookup for nearly all names and plain texts; sure is false for others. It
+// takes half the time, most of which is branches that no processor foresees.
+func (b *block) quickLookup(name string) (value string, ok, sure bool) {
+	if b.kind != plainEncoded || b.size > wideText || b.size == 0 || !quickName(name) {
+		return "", false, false
+	}
+	for first := 0; ; {
+		count, _, complete := b.known.load()
+		for first < count {
+			n := min(64, count-first)
+			tags, offsets := b.buf[int(b.size)+first:], b.buf[int(b.size+b.bound)+2*first:]
+			next := min(b.offset(first+n), int(b.size)+1)
+			from, to, escapes := findLine(&b.buf[0], &tags[0], &offsets[0], n, next, unsafe.StringData(name), len(name))
+			switch {
+			case from == -2:
+				return "", false, false
+			case from >= 0 && escapes == 0:
+				return b.string(from, to), true, true
+			case from >= 0:
+				return unescape(b.string(from, to)), true, true
+			}
+			first += n
+		}
+		if complete {
+			return "", false, true
+		}
+		b.extend(int(tagOf(name)))
+	}
+}
+
+// quickName reports whether findLine takes a name: one that ends near the end of a page
+// could not be read beyond it.
+func quickName(name string) bool {
+	const page = 4096
+	at := uintptr(unsafe.Pointer(unsafe.StringData(name))) % page
+	return 3 <= len(name) && len(name) <= tagBytes && at <= page-tagBytes
 }

@@ -2,7 +2,13 @@
 
 package esl
 
-const linesSlack = 0
+const slack = 0
+
+// firstLines is how many lines are indexed at first, whichever is asked for.
+const firstLines = 0
 
 // bulkLines leaves all lines to lines.
 func (w *indexWriter) bulkLines() (enough bool) { return false }
+
+// quickLookup leaves all look-ups to lookup.
+func (b *block) quickLookup(string) (value string, ok, sure bool) { return "", false, false }
