@@ -21,7 +21,6 @@ import (
 // returns the run in the same critical section in which it takes the next one.
 type dispatcher struct {
 	handlerContext context.Context
-	epoch          time.Time
 	hooks          Hooks
 	log            *slog.Logger
 
@@ -69,7 +68,6 @@ func newDispatcher(ctx context.Context, a *App, r *router) *dispatcher {
 	workers := orDefault(a.Workers, defaultWorkersPerProc*runtime.GOMAXPROCS(0))
 	d := &dispatcher{
 		handlerContext: ctx,
-		epoch:          time.Now(),
 		log:            a.logger(),
 		seed:           maphash.MakeSeed(),
 		router:         r,

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/genesis-esl/genesis/esl"
+	"github.com/genesis-esl/genesis/internal/clock"
 )
 
 // worker handles events, one call at a time.
@@ -171,7 +172,7 @@ func (w *worker) observe(r *registration, n *node) {
 	// Between two handlers in a row lies next to nothing, so that the end of one
 	// is taken for the start of the other: reading the clock is not cheap.
 	if w.began = w.clock; w.began == 0 {
-		w.began = time.Since(d.epoch)
+		w.began = clock.Now()
 	}
 	w.observed(n, r.run(w.ctx, n.ev))
 }
@@ -179,8 +180,8 @@ func (w *worker) observe(r *registration, n *node) {
 func (w *worker) observed(n *node, err error) {
 	d := w.d
 	if d.hooks.HandlerEnd != nil {
-		w.clock = time.Since(d.epoch)
-		w.handled = Handled{Event: n.ev, Name: n.to.name, Duration: w.clock - w.began, Err: err}
+		w.clock = clock.Now()
+		w.handled = Handled{Event: n.ev, Name: n.to.name, Duration: max(w.clock-w.began, 0), Err: err}
 		if err != nil {
 			w.handled.Failure = failureOf(err)
 		}

@@ -31,7 +31,7 @@ var rules = []rule{
 	{pkg: "call/ring", ours: []string{"esl", "call"}},
 	{pkg: "call/queue", ours: []string{"esl", "call"}},
 	{pkg: "call/queue/...", ours: []string{"esl", "call", "call/queue"}},
-	{pkg: "consumer", ours: []string{"esl"}},
+	{pkg: "consumer", ours: []string{"esl", "internal/clock"}},
 	{pkg: "outbound", ours: []string{"esl", "call"}},
 	{pkg: "observability/...", ours: []string{"esl", "observability/..."}},
 	{pkg: "program/...", ours: []string{"esl", "call/...", "consumer", "outbound", "program/..."}},
