@@ -20,9 +20,9 @@ const slack = 64
 func indexLines(text *byte, size, at int, tags, offsets *byte, most, until int) (n, next int)
 
 // firstLines is how many lines are indexed at first, whichever is asked for: to go on a
-// line or two at a time takes longer than to index lines that nobody needs, and handlers
-// read several of the first.
-const firstLines = 24
+// few lines at a time takes longer than to index some that nobody needs. These are what
+// FreeSWITCH says of the event itself, the state of its channel, and most of the caller.
+const firstLines = 48
 
 // bulkLines indexes as many lines as it can at once, and reports whether that is enough.
 func (w *indexWriter) bulkLines() (enough bool) {
