@@ -165,8 +165,8 @@ func Server(f func(*outbound.Server)) Option {
 }
 
 // Globals makes this process the app's: the logger becomes slog's default and the telemetry OpenTelemetry's, so that the
-// app's own logs, metrics and spans go the same way, and the heap may grow to 32 MB before it is collected, which is worth
-// up to half as many events a second again. GOGC, or a GOMEMLIMIT under 256 MB, leaves the collector as it is.
+// app's own logs, metrics and spans go the same way, and the heap may grow to 32 MB before it is collected from the start,
+// not only once a connection is busy (see package esl). GOGC, or a GOMEMLIMIT under 256 MB, leaves the collector as it is.
 func Globals() Option {
 	return func(c *config) { c.globals = true }
 }

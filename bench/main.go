@@ -73,7 +73,9 @@ func main() {
 }
 
 func run(ctx context.Context, role, only, profile string, s settings) error {
-	headroom.Take() // as genesis does; GOGC=100 shows Go's own default
+	if role != "server-eslgo" {
+		headroom.Take() // as genesis does; GOGC=100 shows Go's own default
+	}
 	switch role {
 	case "":
 	case "freeswitch":

@@ -1,5 +1,7 @@
 package esl
 
+import "github.com/genesis-esl/genesis/internal/headroom"
+
 // An event that comes as plain text is lent at first: its text lies in the decoder's
 // buffer, and is copied by whichever goroutine needs that first. Who takes events from
 // the queue copies those that it takes. The goroutine that reads copies what is left
@@ -53,6 +55,7 @@ func (c *Conn) event(frame Frame) (*Event, error) {
 func (c *Conn) makeWay() {
 	reclaim(&c.earlier)
 	if len(c.lent) > 0 && c.dec.turn(&c.resting) {
+		headroom.Take()
 		c.lent, c.earlier = c.earlier, c.lent
 		return
 	}

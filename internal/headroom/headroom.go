@@ -9,6 +9,7 @@ package headroom
 import (
 	"os"
 	"runtime/debug"
+	"runtime/metrics"
 	"sync"
 )
 
@@ -20,13 +21,21 @@ var held []byte
 
 var once sync.Once
 
-// Take takes the room for this process. Where somebody has decided about the collector by GOGC, or set a memory limit
-// (GOMEMLIMIT) so low that the room would count, it does nothing. It reports whether the room is there.
+// Take takes the room for this process. Where somebody has decided about the collector, by GOGC or debug.SetGCPercent,
+// or set a memory limit (GOMEMLIMIT) so low that the room would count, it does nothing. It reports whether the room is
+// there.
 func Take() bool {
 	once.Do(func() {
-		if os.Getenv("GOGC") == "" && debug.SetMemoryLimit(-1) >= 16*size {
+		if undecided() && debug.SetMemoryLimit(-1) >= 16*size {
 			held = make([]byte, size)
 		}
 	})
 	return held != nil
+}
+
+// undecided reports whether the collector runs as Go has it.
+func undecided() bool {
+	percent := []metrics.Sample{{Name: "/gc/gogc:percent"}}
+	metrics.Read(percent)
+	return os.Getenv("GOGC") == "" && percent[0].Value.Kind() == metrics.KindUint64 && percent[0].Value.Uint64() == 100
 }

@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"runtime/debug"
 	"runtime/metrics"
 	"strconv"
 	"strings"
@@ -22,6 +23,7 @@ func TestTake(t *testing.T) {
 	}{
 		{"by default", "", true},
 		{"with GOGC", "GOGC=100", false},
+		{"with SetGCPercent", "HEADROOM_PERCENT=200", false},
 		{"with a low limit", "GOMEMLIMIT=64MiB", false},
 		{"with a high limit", "GOMEMLIMIT=1GiB", true},
 	} {
@@ -46,6 +48,9 @@ func TestTake(t *testing.T) {
 
 // report is the other process: what Take says is so.
 func report(t *testing.T) {
+	if percent, err := strconv.Atoi(os.Getenv("HEADROOM_PERCENT")); err == nil {
+		debug.SetGCPercent(percent)
+	}
 	before := resident(t)
 	taken := Take()
 	t.Logf("taken: %v", taken)
