@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"runtime"
 	"strconv"
 	"strings"
 	"time"
@@ -14,42 +15,54 @@ const (
 	callsHeld   = 10_000
 )
 
-// compareSessions measures calls that connect, are answered and hung up.
+// answerer is a server under test and what was measured of it.
+type answerer struct {
+	name, role string
+	processors int // 0: all
+
+	calls    int // in a measurement, so that it lasts as long as it should
+	rates    samples
+	costs    samples // microseconds of processor time a call
+	failures int
+}
+
+// compareSessions measures calls that connect, are answered and hung up: by servers that
+// have one processor, so that on a machine with two the other end does not take from what
+// they have, and by servers that share all.
 func compareSessions(ctx context.Context, s settings) error {
 	fs, err := start("freeswitch", s.testdata, 1)
 	if err != nil {
 		return err
 	}
 	defer fs.stop()
-	roles := []string{"server-canned", "server-ours", "server-eslgo"}
-	rates, costs, failures := map[string]samples{}, map[string]samples{}, map[string]int{}
-	calls := map[string]int{}
+	var servers []*answerer
+	for _, processors := range []int{1, 0} {
+		servers = append(servers,
+			&answerer{name: "canned bytes, nothing parsed", role: "server-canned", processors: processors},
+			&answerer{name: "outbound.Server", role: "server-ours", processors: processors},
+			&answerer{name: "eslgo", role: "server-eslgo", processors: processors})
+	}
 	for round := -1; round < s.rounds; round++ {
-		for _, role := range roles {
+		for _, server := range servers {
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			n := max(2*callsAtOnce, calls[role])
-			rate, cost, err := callRate(fs, role, s.testdata, n)
-			switch {
-			case err != nil:
-				failures[role]++
-				fmt.Printf("%s: %v\n", role, err)
-			case round < 0:
-				calls[role] = int(rate * s.each.Seconds())
-			default:
-				rates[role] = append(rates[role], rate)
-				costs[role] = append(costs[role], cost)
-			}
+			server.measure(fs, s, round < 0)
 		}
 	}
 	var t table
-	t.row(fmt.Sprintf("calls, %d at once", callsAtOnce), "calls/s", "noise", "of canned bytes", "of eslgo", "CPU µs/call", "failed runs")
-	for i, name := range []string{"canned bytes, nothing parsed", "outbound.Server", "eslgo"} {
-		rate := rates[roles[i]].median()
-		t.row(name, number(rate), fmt.Sprintf("±%.0f%%", 100*rates[roles[i]].spread()),
-			percent(rate, rates[roles[0]].median()), times(rate, rates[roles[2]].median()),
-			number(costs[roles[i]].median()), strconv.Itoa(failures[roles[i]]))
+	t.row(fmt.Sprintf("calls, %d at once", callsAtOnce), "processors", "calls/s", "noise", "of canned bytes", "of eslgo",
+		"CPU µs/call", "failed runs")
+	for i, server := range servers {
+		canned, theirs := servers[i/3*3], servers[i/3*3+2]
+		processors := "1"
+		if server.processors == 0 {
+			processors = fmt.Sprintf("all %d", runtime.NumCPU())
+		}
+		rate := server.rates.median()
+		t.row(server.name, processors, number(rate), fmt.Sprintf("±%.0f%%", 100*server.rates.spread()),
+			percent(rate, canned.rates.median()), times(rate, theirs.rates.median()),
+			number(server.costs.median()), strconv.Itoa(server.failures))
 	}
 	t.print()
 	if s.short {
@@ -58,10 +71,25 @@ func compareSessions(ctx context.Context, s settings) error {
 	return holdSessions(fs, s)
 }
 
+// measure measures a server once; the first time says how many calls fill the time.
+func (a *answerer) measure(fs *process, s settings, first bool) {
+	rate, cost, err := a.callRate(fs, s.testdata, max(2*callsAtOnce, a.calls))
+	switch {
+	case err != nil:
+		a.failures++
+		fmt.Printf("%s: %v\n", a.role, err)
+	case first:
+		a.calls = int(rate * s.each.Seconds())
+	default:
+		a.rates = append(a.rates, rate)
+		a.costs = append(a.costs, cost)
+	}
+}
+
 // callRate has n calls made to a fresh server. It returns calls a second and the
 // microseconds of processor time that the server takes for one.
-func callRate(fs *process, role, testdata string, n int) (rate, cost float64, err error) {
-	server, err := start(role, testdata, 0)
+func (a *answerer) callRate(fs *process, testdata string, n int) (rate, cost float64, err error) {
+	server, err := start(a.role, testdata, a.processors)
 	if err != nil {
 		return 0, 0, err
 	}
