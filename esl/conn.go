@@ -103,6 +103,7 @@ func NewConn(nc net.Conn, cfg ConnConfig) *Conn {
 		done:    make(chan struct{}),
 		begun:   time.Now(),
 	}
+	c.dec.raw = newRawReader(nc, c.dec)
 	if c.hooks == nil {
 		c.hooks = &Hooks{}
 	}

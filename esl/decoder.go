@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"io"
-	"math/bits"
 	"strconv"
 	"strings"
 	"sync"
@@ -14,10 +13,11 @@ import (
 // no goroutine, no timeout. It is not safe for concurrent use.
 //
 // There is one buffer. It starts small, so that ten thousand quiet connections
-// cost little, and grows while reads fill it, so that a busy stream is read in
-// large pieces; frames are cut from it without being copied.
+// cost little (a Conn has none while it waits), and grows while reads fill it, so that a
+// busy stream is read in large pieces; frames are cut from it without being copied.
 type Decoder struct {
 	r      io.Reader
+	raw    *rawReader // in place of r where there is one
 	limits Limits
 	buf    []byte
 	from   int // first byte not yet given out
@@ -28,9 +28,10 @@ type Decoder struct {
 }
 
 const (
-	smallBuffer = 4 << 10
-	largeBuffer = 512 << 10
-	hugeBuffer  = 1 << 20 // beyond this, memory is given back after the frame
+	smallBuffer  = 4 << 10
+	pooledBuffer = 16 << 10
+	largeBuffer  = 512 << 10
+	hugeBuffer   = 1 << 20 // beyond this, memory is given back after the frame
 )
 
 // NewDecoder returns a decoder that reads from r. Zero limits mean the defaults.
@@ -55,8 +56,16 @@ func (d *Decoder) Next() (Frame, error) {
 
 // fill reads once from the input.
 func (d *Decoder) fill() error {
-	d.makeRoom()
-	n, err := d.r.Read(d.buf[d.to:])
+	var n int
+	var err error
+	if d.raw != nil {
+		n, err = d.raw.read()
+	} else {
+		if d.to < len(d.buf) {
+			d.rest()
+		}
+		n, err = d.r.Read(d.room())
+	}
 	d.to += n
 	if n > 0 {
 		return nil // an error will come again
@@ -70,16 +79,24 @@ func (d *Decoder) fill() error {
 	return err
 }
 
-// makeRoom moves what is left to the front and sees that there is space to read
-// into. The buffer only grows when bytes that arrived fill it, never because a
-// peer announces much.
-func (d *Decoder) makeRoom() {
+// rest gives a buffer back that holds nothing, where somebody else may need it: a burst is
+// over.
+func (d *Decoder) rest() {
+	if d.to == d.from && len(d.buf) == pooledBuffer {
+		d.release()
+	}
+}
+
+// room moves what is left to the front and returns the space to read into, some at least.
+// The buffer only grows when bytes that arrived fill it, never because a peer announces
+// much.
+func (d *Decoder) room() []byte {
 	held := d.to - d.from
 	switch {
+	case d.buf == nil && d.raw != nil:
+		d.buf = newBuffer(pooledBuffer)
 	case d.buf == nil:
 		d.buf = newBuffer(smallBuffer)
-	case held == 0 && d.to < len(d.buf) && pooled(len(d.buf)) && len(d.buf) > smallBuffer:
-		d.replace(newBuffer(smallBuffer)) // a burst is over
 	case held > len(d.buf)/2, d.to == len(d.buf) && len(d.buf) < largeBuffer:
 		d.replace(newBuffer(2 * len(d.buf)))
 	case len(d.buf) > hugeBuffer && held < largeBuffer:
@@ -88,6 +105,7 @@ func (d *Decoder) makeRoom() {
 		d.to = copy(d.buf, d.buf[d.from:d.to])
 		d.from = 0
 	}
+	return d.buf[d.to:]
 }
 
 // replace moves what is left into another buffer.
@@ -121,28 +139,20 @@ func (d *Decoder) release() {
 	d.buf, d.from, d.to = nil, 0, 0
 }
 
-// buffers keeps what connections have left, a pool for each of the first sizes: a
-// server of many short calls would spend much of its time on them, and one of many
-// quiet calls much of its memory.
-var buffers [3]sync.Pool
-
-// poolOf returns which pool keeps buffers of a size.
-func poolOf(size int) int { return bits.Len(uint(size / smallBuffer / 2)) }
-
-func pooled(size int) bool { return size > 0 && poolOf(size) < len(buffers) }
+// buffers keeps what connections have left: a server of many short calls would spend much
+// of its time on them, and one of many quiet calls much of its memory.
+var buffers = sync.Pool{New: func() any { return new([pooledBuffer]byte) }}
 
 func newBuffer(size int) []byte {
-	if pooled(size) {
-		if buf, ok := buffers[poolOf(size)].Get().(*[]byte); ok {
-			return *buf
-		}
+	if size == pooledBuffer {
+		return buffers.Get().(*[pooledBuffer]byte)[:]
 	}
 	return make([]byte, size)
 }
 
 func freeBuffer(buf []byte) {
-	if pooled(len(buf)) {
-		buffers[poolOf(len(buf))].Put(&buf)
+	if len(buf) == pooledBuffer {
+		buffers.Put((*[pooledBuffer]byte)(buf))
 	}
 }
 
