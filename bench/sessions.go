@@ -103,6 +103,9 @@ func (a *answerer) callRate(fs *process, testdata string, n int) (rate, cost flo
 		return 0, 0, err
 	}
 	used := usedBy(server.cmd.Process.Pid) - before
+	if used <= 0 {
+		return 0, 0, fmt.Errorf("the server ended with its last call")
+	}
 	seconds, err := strconv.ParseFloat(answer, 64)
 	return float64(n) / seconds, float64(used.Microseconds()) / float64(n), err
 }
