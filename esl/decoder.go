@@ -30,6 +30,7 @@ type Decoder struct {
 const (
 	smallBuffer  = 4 << 10
 	pooledBuffer = 16 << 10
+	briefBuffer  = 64 << 10 // up to this, memory is given back when a burst is over
 	largeBuffer  = 512 << 10
 	hugeBuffer   = 1 << 20 // beyond this, memory is given back after the frame
 )
@@ -79,10 +80,10 @@ func (d *Decoder) fill() error {
 	return err
 }
 
-// rest gives a buffer back that holds nothing, where somebody else may need it: a burst is
-// over.
+// rest gives a buffer back that holds nothing: a burst is over. The smallest is kept, for the
+// next one would be as small, and a large one, for who needed it will need it again.
 func (d *Decoder) rest() {
-	if d.to == d.from && len(d.buf) == pooledBuffer {
+	if d.to == d.from && smallBuffer < len(d.buf) && len(d.buf) <= briefBuffer {
 		d.release()
 	}
 }
