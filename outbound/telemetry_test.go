@@ -41,6 +41,10 @@ func TestInstruments(t *testing.T) {
 	}, scenarioConfig())
 	w.place(asyncFull)
 	result(t, w, ended)
+	// The connection's span ends behind the hook.
+	if err := w.srv.Shutdown(w.ctx); err != nil {
+		t.Fatal(err)
+	}
 
 	got := testbed.Recorded(t, reader)
 	for key, want := range map[string]float64{
