@@ -2,9 +2,11 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -53,16 +55,18 @@ func compareSessions(ctx context.Context, s settings) error {
 	var t table
 	t.row(fmt.Sprintf("calls, %d at once", callsAtOnce), "processors", "calls/s", "noise", "of canned bytes", "of eslgo",
 		"CPU µs/call", "failed runs")
-	for i, server := range servers {
-		canned, theirs := servers[i/3*3], servers[i/3*3+2]
-		processors := "1"
-		if server.processors == 0 {
-			processors = fmt.Sprintf("all %d", runtime.NumCPU())
+	for group := range slices.Chunk(servers, 3) {
+		canned, theirs := group[0].rates.median(), group[2].rates.median()
+		for _, server := range group {
+			processors := "1"
+			if server.processors == 0 {
+				processors = fmt.Sprintf("all %d", runtime.NumCPU())
+			}
+			rate := server.rates.median()
+			t.row(server.name, processors, number(rate), fmt.Sprintf("±%.0f%%", 100*server.rates.spread()),
+				percent(rate, canned), times(rate, theirs),
+				number(server.costs.median()), strconv.Itoa(server.failures))
 		}
-		rate := server.rates.median()
-		t.row(server.name, processors, number(rate), fmt.Sprintf("±%.0f%%", 100*server.rates.spread()),
-			percent(rate, canned.rates.median()), times(rate, theirs.rates.median()),
-			number(server.costs.median()), strconv.Itoa(server.failures))
 	}
 	t.print()
 	if s.short {
@@ -104,7 +108,7 @@ func (a *answerer) callRate(fs *process, testdata string, n int) (rate, cost flo
 	}
 	used := usedBy(server.cmd.Process.Pid) - before
 	if used <= 0 {
-		return 0, 0, fmt.Errorf("the server ended with its last call")
+		return 0, 0, errors.New("the server ended with its last call")
 	}
 	seconds, err := strconv.ParseFloat(answer, 64)
 	return float64(n) / seconds, float64(used.Microseconds()) / float64(n), err

@@ -98,12 +98,11 @@ func NewConn(nc net.Conn, cfg ConnConfig) *Conn {
 		nc:      nc,
 		cfg:     cfg,
 		hooks:   cfg.Hooks,
-		dec:     NewDecoder(nc, cfg.Limits),
+		dec:     NewDecoder(socketReader(nc), cfg.Limits),
 		greeted: make(chan struct{}),
 		done:    make(chan struct{}),
 		begun:   time.Now(),
 	}
-	c.dec.raw = newRawReader(nc, c.dec)
 	if c.hooks == nil {
 		c.hooks = &Hooks{}
 	}

@@ -16,12 +16,12 @@ import (
 // cost little (a Conn has none while it waits), and grows while reads fill it, so that a
 // busy stream is read in large pieces; frames are cut from it without being copied.
 type Decoder struct {
-	r      io.Reader
-	raw    *rawReader // in place of r where there is one
-	limits Limits
-	buf    []byte
-	from   int // first byte not yet given out
-	to     int // end of what was read
+	r       io.Reader
+	patient patientReader // r, if it is one
+	limits  Limits
+	buf     []byte
+	from    int // first byte not yet given out
+	to      int // end of what was read
 
 	searched int       // bytes of the next header block known not to end it
 	next     frameHead // of the next frame; size 0 until it is known
@@ -37,7 +37,15 @@ const (
 
 // NewDecoder returns a decoder that reads from r. Zero limits mean the defaults.
 func NewDecoder(r io.Reader, limits Limits) *Decoder {
-	return &Decoder{r: r, limits: limits.withDefaults()}
+	patient, _ := r.(patientReader)
+	return &Decoder{r: r, patient: patient, limits: limits.withDefaults()}
+}
+
+// patientReader is an input that can be waited for without a buffer.
+type patientReader interface {
+	// readInto reads once into d's room, which it asks for when there may be something to
+	// read, and lets d rest when there is not.
+	readInto(d *Decoder) (n int, err error)
 }
 
 // Next returns the next frame, which is valid until the next call. At the end of
@@ -59,8 +67,8 @@ func (d *Decoder) Next() (Frame, error) {
 func (d *Decoder) fill() error {
 	var n int
 	var err error
-	if d.raw != nil {
-		n, err = d.raw.read()
+	if d.patient != nil {
+		n, err = d.patient.readInto(d)
 	} else {
 		if d.to < len(d.buf) {
 			d.rest()
@@ -94,7 +102,7 @@ func (d *Decoder) rest() {
 func (d *Decoder) room() []byte {
 	held := d.to - d.from
 	switch {
-	case d.buf == nil && d.raw != nil:
+	case d.buf == nil && d.patient != nil:
 		d.buf = newBuffer(pooledBuffer)
 	case d.buf == nil:
 		d.buf = newBuffer(smallBuffer)

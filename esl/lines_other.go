@@ -2,6 +2,7 @@
 
 package esl
 
+// slack is how many bytes behind what they search quick searches may read.
 const slack = 0
 
 // firstLines is how many lines are indexed at first, whichever is asked for.

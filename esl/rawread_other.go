@@ -2,11 +2,10 @@
 
 package esl
 
-import "net"
+import (
+	"io"
+	"net"
+)
 
-// rawReader is for systems whose sockets can be waited for without a buffer.
-type rawReader struct{}
-
-func newRawReader(net.Conn, *Decoder) *rawReader { return nil }
-
-func (*rawReader) read() (int, error) { panic("there is none") }
+// socketReader returns what reads nc. To wait for a socket without a buffer takes Unix.
+func socketReader(nc net.Conn) io.Reader { return nc }

@@ -10,36 +10,39 @@ import (
 	"syscall"
 )
 
-// rawReader reads a socket into a decoder's buffer, and holds none while it waits: a quiet
-// connection takes none at all, and one that wakes up can read into a large one at once.
+// rawReader reads a socket into a buffer that there is only while there is something to
+// read: a quiet connection takes none at all, and one that wakes up can read into a large
+// one at once.
 type rawReader struct {
-	nc  net.Conn
+	net.Conn
 	raw syscall.RawConn
-	dec *Decoder
 	try func(fd uintptr) (done bool)
 
-	n   int // what try has read
+	dec *Decoder // at hand
+	n   int      // what try has read
 	err error
 }
 
-// newRawReader returns nil for what is no socket, TLS among it.
-func newRawReader(nc net.Conn, dec *Decoder) *rawReader {
+// socketReader returns what reads nc: a rawReader where nc is a socket, as it is not with
+// TLS.
+func socketReader(nc net.Conn) io.Reader {
 	switch nc.(type) {
 	case *net.TCPConn, *net.UnixConn:
 	default:
-		return nil
+		return nc
 	}
 	raw, err := nc.(syscall.Conn).SyscallConn()
 	if err != nil {
-		return nil // closed already, as reading will tell
+		return nc // closed already, as reading will tell
 	}
-	r := &rawReader{nc: nc, raw: raw, dec: dec}
+	r := &rawReader{Conn: nc, raw: raw}
 	r.try = r.once
 	return r
 }
 
-// read is what Read of the connection would be.
-func (r *rawReader) read() (int, error) {
+// readInto implements patientReader. Its errors are those of Read.
+func (r *rawReader) readInto(d *Decoder) (int, error) {
+	r.dec = d
 	if err := r.raw.Read(r.try); err != nil {
 		var op *net.OpError
 		if errors.As(err, &op) {
@@ -49,7 +52,7 @@ func (r *rawReader) read() (int, error) {
 	}
 	switch {
 	case r.err != nil:
-		return 0, &net.OpError{Op: "read", Net: r.nc.LocalAddr().Network(), Source: r.nc.LocalAddr(), Addr: r.nc.RemoteAddr(),
+		return 0, &net.OpError{Op: "read", Net: r.LocalAddr().Network(), Source: r.LocalAddr(), Addr: r.RemoteAddr(),
 			Err: os.NewSyscallError("read", r.err)}
 	case r.n == 0:
 		return 0, io.EOF
