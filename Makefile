@@ -27,6 +27,7 @@ test: ## every test, with the race detector
 	done
 	$(GO) test -race -p 2 -timeout 10m $(PKGS)
 	$(GO) test -tags purego ./esl # without the assembly, as on other processors
+	GODEBUG=cpu.avx2=off $(GO) test ./esl # with the part of it that older processors can do
 
 lint: layers ## gofmt, go vet, staticcheck, layers, alert rules
 	@unformatted=$$(gofmt -l $$(git ls-files -co --exclude-standard '*.go')); \

@@ -45,6 +45,7 @@ func compareEvents(ctx context.Context, s settings) error {
 		subjects = append(subjects,
 			&subject{name: "read and discard", payload: load, receive: discard(256 << 10)},
 			&subject{name: "the same, 4 KB at a time", payload: load, receive: discard(4 << 10)},
+			&subject{name: "io.Copy to io.Discard", payload: load, receive: copyAway},
 			&subject{name: "esl.Client", payload: load, receive: ours(nil)},
 			&subject{name: "consumer", payload: load, receive: routed(0, nil)},
 			&subject{name: "consumer, metrics", payload: load, receive: routed(0, o)})

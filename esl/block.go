@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"unsafe"
 )
 
@@ -17,38 +18,36 @@ const (
 	xmlElements                 // <Name>URL%20encoded</Name>\n
 )
 
-// block is a read-only block of headers that is indexed, not parsed.
+// block is a read-only block of headers that is searched or indexed, not parsed.
 //
-// buf holds the wire text and, behind it in the same allocation, room for the
-// index: one tag byte for every header, then one little-endian offset of where
-// its name starts. The index grows as far as a look-up has to look and no
-// further, on whichever goroutine asks, so that an event nobody looks into costs
-// one copy, and one whose first headers are read costs little more. A look-up
+// buf is the wire text. The index is one tag byte for every header, then one
+// little-endian offset of where its name starts. It grows as far as a look-up has to
+// look and no further, on whichever goroutine asks, so that an event nobody looks into
+// costs one copy, and one whose first headers are read costs little more. A look-up
 // scans the tags, which the processor does 32 at a time, and compares names only
 // where the tag agrees.
 //
+// A processor that can look for a name in the text itself (seeks) does so at first:
+// handlers read a few headers, and an index pays only for many. Other dialects, and
+// other processors, have the index from the start, behind the text in the same allocation.
+//
 // Strings handed out share memory with buf unless they had to be decoded. That
-// is safe because the text part of buf is never written after init, and of the
+// is safe because the text is never written after keep, and of the
 // index only what lies beyond the published progress.
 type block struct {
-	buf   []byte
-	known progress // how far the index goes
-	size  uint32   // bytes of text at the start of buf
-	bound uint32   // headers that the index has room for
-	end   uint32   // where the body starts, or the header part ends; known once the index is complete
-	kind  dialect
-	grow  sync.Mutex // held to extend the index
+	buf    []byte
+	marks  []byte        // the index: tags and, from bound on, offsets
+	known  progress      // how far the index goes
+	sought atomic.Uint32 // bytes that look-ups went through for want of an index, see seek
+	size   uint32        // bytes of text
+	bound  uint32        // headers that the index has room for
+	end    uint32        // where the body starts, or the header part ends: see endKnown
+	kind   dialect
+	grow   sync.Mutex // held to extend the index, or to copy the text
 }
 
 // wideText is the size of text from which offsets no longer fit 16 bits.
 const wideText = 1 << 16
-
-func (b *block) offsetSize() int {
-	if b.size > wideText {
-		return 4
-	}
-	return 2
-}
 
 // init copies text into the block.
 func (b *block) init(text []byte, kind dialect) {
@@ -56,36 +55,56 @@ func (b *block) init(text []byte, kind dialect) {
 	b.keep(text)
 }
 
-// keep gives the block memory of its own, of which it has kind and size already. The room
-// for the index is bounded by what the text can hold: a header takes at least a line, or
-// four quotes in JSON.
+// keep gives the block memory of its own, of which it has kind and size already.
 func (b *block) keep(text []byte) {
-	bound := 0
-	switch b.kind {
-	case jsonObject:
-		bound = bytes.Count(text, quote)/2 + 1
-	default:
-		bound = bytes.Count(headerPart(text), newline) + 1
+	if b.copyHeaders(text) {
+		return
 	}
-	b.bound = uint32(bound)
-	room := bound * (1 + b.offsetSize())
-	if b.kind == plainEncoded {
-		room = max(room, bound+slack)
-	}
-	b.buf = uncleared(text, room)
+	all := uncleared(len(text) + b.room(text))
+	copy(all, text)
+	b.buf, b.marks = all[:len(text):len(text)], all[len(text):]
 }
 
-// uncleared copies text into memory with room behind it that holds anything: what lies
-// there has to be written before it is read. Not clearing what is about to be written
-// is worth a twentieth of an event's time.
-func uncleared(text []byte, room int) []byte {
-	if len(text) == 0 {
-		return make([]byte, room) // the data of an empty string could be anywhere
+// own makes sure that a block whose text is lent has memory of its own. It may be called
+// from several goroutines at a time.
+func (b *block) own() {
+	if !b.known.lent() {
+		return
 	}
+	b.grow.Lock()
+	if b.known.lent() {
+		b.keep(b.buf)
+		b.known.store(0, 0, false)
+	}
+	b.grow.Unlock()
+}
+
+// room sets bound, and returns how many bytes the index of text takes. It is bounded by
+// what the text can hold: a header takes at least a line, or four quotes in JSON.
+func (b *block) room(text []byte) int {
+	offset := 2
+	if len(text) > wideText {
+		offset = 4
+	}
+	if b.kind == jsonObject {
+		b.bound = uint32(bytes.Count(text, quote)/2 + 1)
+	} else {
+		b.bound = uint32(bytes.Count(headerPart(text), newline) + 1)
+	}
+	room := int(b.bound) * (1 + offset)
+	if b.kind == plainEncoded {
+		room = max(room, int(b.bound)+slack)
+	}
+	return room
+}
+
+// uncleared returns memory, not none, that holds anything: it has to be written before it is read.
+// Not clearing what is about to be written is worth a twentieth of an event's time.
+func uncleared(size int) []byte {
 	var memory strings.Builder
-	memory.Grow(len(text) + room)
-	memory.Write(text)
-	return unsafe.Slice(unsafe.StringData(memory.String()), len(text)+room)
+	memory.Grow(size)
+	memory.WriteByte(0) // the data of an empty string could be anywhere
+	return unsafe.Slice(unsafe.StringData(memory.String()), size)
 }
 
 var (
@@ -106,8 +125,6 @@ func headerPart(text []byte) []byte {
 	return text
 }
 
-func (b *block) text() []byte { return b.buf[:b.size] }
-
 func (b *block) string(from, to int) string {
 	if from >= to {
 		return ""
@@ -120,9 +137,8 @@ func (b *block) find(name string, from int) int {
 	tag := tagOf(name)
 	for {
 		count, _, complete := b.known.load()
-		tags := b.buf[b.size : int(b.size)+count]
 		for from < count {
-			i := bytes.IndexByte(tags[from:], tag)
+			i := bytes.IndexByte(b.marks[from:count], tag)
 			if i < 0 {
 				from = count
 				break
@@ -143,14 +159,14 @@ func (b *block) find(name string, from int) int {
 // named reports whether the header at offset off is called name.
 func (b *block) named(off int, name string) bool {
 	after := off + len(name)
-	if name == "" || after >= int(b.size) {
+	if name == "" || after >= len(b.buf) {
 		return false
 	}
 	switch b.kind {
 	case jsonObject:
 		return b.jsonNamed(off, name)
 	case xmlElements:
-		empty := b.buf[after] == '/' && after+1 < int(b.size) && b.buf[after+1] == '>'
+		empty := b.buf[after] == '/' && after+1 < len(b.buf) && b.buf[after+1] == '>'
 		if b.buf[after] != '>' && !empty {
 			return false
 		}
@@ -158,7 +174,7 @@ func (b *block) named(off int, name string) bool {
 		if b.buf[after] != ':' {
 			return false
 		}
-		if next := after + 1; next < int(b.size) && b.buf[next] != ' ' && b.buf[next] != '\n' && b.buf[next] != '\r' {
+		if next := after + 1; next < len(b.buf) && b.buf[next] != ' ' && b.buf[next] != '\n' && b.buf[next] != '\r' {
 			return false
 		}
 	}
@@ -191,6 +207,9 @@ func lower(c byte) byte {
 
 // lookup returns the decoded value of the first header called name.
 func (b *block) lookup(name string) (string, bool) {
+	if value, ok, sure := b.seek(name); sure {
+		return value, ok
+	}
 	if value, ok, sure := b.quickLookup(name); sure {
 		return value, ok
 	}

@@ -114,11 +114,9 @@ func (c *Conn) takeEvent(frame Frame) error {
 	case heartbeatID:
 		if c.hooks.Heartbeat != nil && !c.beaten {
 			c.beaten = true
-			e.own()
 			c.hooks.Heartbeat(e)
 		}
 	case backgroundJobID:
-		e.own()
 		if c.finishJob(e) {
 			return nil
 		}

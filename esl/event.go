@@ -6,7 +6,6 @@ import (
 	"iter"
 	"strconv"
 	"strings"
-	"sync/atomic"
 	"time"
 )
 
@@ -19,8 +18,7 @@ import (
 // strings.Clone of it.
 type Event struct {
 	block
-	lent atomic.Bool // the text is the decoder's, see lend
-	id   uint8       // index into eventNames, 0 for a name that is not there
+	id uint8 // index into eventNames, 0 for a name that is not there
 }
 
 // ParseEvent decodes an event from the body of a text/event-plain,
@@ -73,7 +71,7 @@ func (e *Event) firstName() (id uint8, ok bool) {
 	default:
 		return 0, false
 	}
-	if name, ok := strings.CutPrefix(e.string(0, int(e.size)), first); ok {
+	if name, ok := strings.CutPrefix(e.string(0, len(e.buf)), first); ok {
 		if i := strings.IndexByte(name, closing); i >= 0 {
 			return eventID(name[:i]), true
 		}
@@ -131,17 +129,17 @@ func (b *block) headers(yield func(name, value string) bool) {
 // Body returns the body, or "". It is not decoded except from the format's own
 // escapes.
 func (e *Event) Body() string {
-	e.index()
+	e.endKnown()
 	switch e.kind {
 	case jsonObject:
-		if e.end < e.size {
+		if int(e.end) < len(e.buf) {
 			return e.jsonString(int(e.end))
 		}
 		return ""
 	case xmlElements:
 		return e.xmlBody()
 	}
-	rest := e.string(int(e.end), int(e.size))
+	rest := e.string(int(e.end), len(e.buf))
 	if cut, ok := strings.CutPrefix(rest, "\r\n"); ok {
 		return cut
 	}
@@ -165,12 +163,8 @@ func (e *Event) Timestamp() time.Time {
 	return time.UnixMicro(us)
 }
 
-// weight is what an event counts for in a queue, in bytes: what it takes, or will take
-// once it has memory of its own.
-func (e *Event) weight() int { return int(e.size) + int(e.size)/8 }
-
-// Size returns how many bytes of memory the event's text and index take.
-func (e *Event) Size() int { return cap(e.buf) }
+// Size returns about how many bytes of memory the event takes. It does not change.
+func (e *Event) Size() int { return int(e.size) + int(e.size)/8 }
 
 // String returns the event's name and channel, for logs.
 func (e *Event) String() string {

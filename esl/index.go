@@ -10,14 +10,23 @@ import (
 // offsets that it speaks of have been written, so that look-ups need no lock.
 type progress struct{ state atomic.Uint64 }
 
-const indexComplete = 1 << 63
+const (
+	indexComplete = 1 << 63
+	textLent      = 1 << 62 // and nothing is indexed
+)
 
 // load returns how many headers are indexed, where in the text the next one is,
 // and whether there is none.
 func (p *progress) load() (count, at int, complete bool) {
 	state := p.state.Load()
-	return int(state &^ indexComplete >> 32), int(uint32(state)), state&indexComplete != 0
+	return int(state &^ (indexComplete | textLent) >> 32), int(uint32(state)), state&indexComplete != 0
 }
+
+// lent reports whether the text is the decoder's, see lend.
+func (p *progress) lent() bool { return p.state.Load() == textLent }
+
+// lend marks the text as the decoder's.
+func (p *progress) lend() { p.state.Store(textLent) }
 
 func (p *progress) store(count, at int, complete bool) {
 	state := uint64(count)<<32 | uint64(uint32(at))
@@ -43,9 +52,12 @@ const noTag = -1
 // extend indexes up to the next header with a tag, or to the end.
 func (b *block) extend(tag int) {
 	b.grow.Lock()
-	defer b.grow.Unlock()
-	w := indexWriter{block: b, until: tag}
+	if b.known.lent() {
+		b.keep(b.buf)
+	}
+	w := b.writer(tag)
 	if w.count, w.at, w.done = b.known.load(); w.done {
+		b.grow.Unlock()
 		return
 	}
 	switch b.kind {
@@ -59,6 +71,24 @@ func (b *block) extend(tag int) {
 		w.lines()
 	}
 	b.known.store(w.count, w.at, w.done)
+	b.grow.Unlock()
+}
+
+// writer returns what extends the index, which it makes if there is none.
+func (b *block) writer(until int) indexWriter {
+	if b.marks == nil {
+		b.marks = make([]byte, b.room(b.buf))
+	}
+	return indexWriter{block: b, until: until}
+}
+
+// endKnown makes sure that end is known.
+func (b *block) endKnown() {
+	if b.kind == plainEncoded && seeks {
+		b.own()
+		return
+	}
+	b.index()
 }
 
 // offset returns where the name of header i starts; behind the last one that is
@@ -68,7 +98,7 @@ func (b *block) offset(i int) int {
 	if i >= count {
 		return at
 	}
-	offsets := b.buf[b.size+b.bound:]
+	offsets := b.marks[b.bound:]
 	if b.size > wideText {
 		return int(binary.LittleEndian.Uint32(offsets[4*i:]))
 	}
@@ -90,8 +120,8 @@ func (w *indexWriter) add(off int, tag byte) (enough bool) {
 	if w.count >= int(w.bound) {
 		return false // cannot be: see block.init
 	}
-	w.buf[int(w.size)+w.count] = tag
-	offsets := w.buf[w.size+w.bound:]
+	w.marks[w.count] = tag
+	offsets := w.marks[w.bound:]
 	if w.size > wideText {
 		binary.LittleEndian.PutUint32(offsets[4*w.count:], uint32(off))
 	} else {
@@ -104,7 +134,9 @@ func (w *indexWriter) add(off int, tag byte) (enough bool) {
 // finish ends the index: no header stands at or behind at.
 func (w *indexWriter) finish(at int) {
 	w.at, w.done = at, true
-	w.end = uint32(min(at, int(w.size)))
+	if end := uint32(min(at, len(w.buf))); end != w.end {
+		w.end = end // else it is known already, and may be read at this time
+	}
 }
 
 // lines indexes "Name: value" lines up to the empty line that closes them.
@@ -115,7 +147,7 @@ func (w *indexWriter) lines() {
 
 // oneLine indexes a line, and reports whether that is enough, or there was none.
 func (w *indexWriter) oneLine() (enough bool) {
-	text, off := w.text(), w.at
+	text, off := w.buf, w.at
 	if endsLines(text, off) {
 		w.finish(off)
 		return true
@@ -136,7 +168,7 @@ func endsLines(text []byte, at int) bool {
 // rawLines is lines for values that are not encoded, and so can go on in lines
 // that have no colon.
 func (w *indexWriter) rawLines() {
-	text := w.text()
+	text := w.buf
 	off, at := -1, w.at
 	for !endsLines(text, at) {
 		line := text[at:]
@@ -160,7 +192,7 @@ func (w *indexWriter) rawLines() {
 
 // lineEnd returns where the line of header i ends, its line break left out.
 func (b *block) lineEnd(i int) int {
-	end := min(b.offset(i+1)-1, int(b.size))
+	end := min(b.offset(i+1)-1, len(b.buf))
 	if end > 0 && b.buf[end-1] == '\r' {
 		end--
 	}

@@ -14,9 +14,9 @@ const bodyKey = "_body"
 // opens a name. What cannot be read ends the index: FreeSWITCH writes one flat
 // object of strings and arrays of strings.
 func (w *indexWriter) json() {
-	text := w.text()
+	text := w.buf
 	if w.at == 0 {
-		w.end = w.size // no body, unless one is found
+		w.end = uint32(len(w.buf)) // no body, unless one is found
 		w.at = bytes.IndexByte(text, '{') + 1
 	}
 	for w.at > 0 && w.at < len(text) {
@@ -117,7 +117,7 @@ func skipNested(text []byte, at int) int {
 }
 
 func (b *block) jsonName(off int) string {
-	return unquote(b.string(off, stringEnd(b.text(), off)))
+	return unquote(b.string(off, stringEnd(b.buf, off)))
 }
 
 func (b *block) jsonNamed(off int, name string) bool {
@@ -125,7 +125,7 @@ func (b *block) jsonNamed(off int, name string) bool {
 	if b.buf[after] == '"' && sameName(b.string(off, after), name) {
 		return true
 	}
-	raw := b.string(off, stringEnd(b.text(), off))
+	raw := b.string(off, stringEnd(b.buf, off))
 	return strings.IndexByte(raw, '\\') >= 0 && sameName(unquote(raw), name)
 }
 
@@ -148,13 +148,13 @@ func (b *block) jsonValue(i int) string {
 
 // jsonValueAt returns where the value of header i starts, behind name and colon.
 func (b *block) jsonValueAt(i int) int {
-	text := b.text()
+	text := b.buf
 	at := skipSpace(text, stringEnd(text, b.offset(i))+1)
 	return skipSpace(text, at+1)
 }
 
 func (b *block) appendJSONValues(dst []string, i int) []string {
-	text, at := b.text(), b.jsonValueAt(i)
+	text, at := b.buf, b.jsonValueAt(i)
 	if text[at] != '[' {
 		return append(dst, b.jsonString(at))
 	}
@@ -174,7 +174,7 @@ func (b *block) appendJSONValues(dst []string, i int) []string {
 // jsonString returns the value at text[at]: a string without its quotes and
 // escapes, anything else as it is written.
 func (b *block) jsonString(at int) string {
-	text := b.text()
+	text := b.buf
 	if at < len(text) && text[at] == '"' {
 		return unquote(b.string(at+1, stringEnd(text, at+1)))
 	}

@@ -3,11 +3,11 @@ package esl
 import "github.com/genesis-esl/genesis/internal/headroom"
 
 // An event that comes as plain text is lent at first: its text lies in the decoder's
-// buffer, and is copied by whichever goroutine needs that first. Who takes events from
-// the queue copies those that it takes. The goroutine that reads copies what is left
+// buffer, and is copied by whichever goroutine needs that first. Who looks into an event
+// copies it, so that what it looks at is near. The goroutine that reads copies what is left
 // before it reads into the buffer again, from the end, so that the two meet somewhere in
 // the middle. A busy connection has two buffers and reads into them in turn, so that who
-// takes events always finds some, and neither goroutine waits for the other: where the
+// looks into events always finds some, and neither goroutine waits for the other: where the
 // application is quick it does most of the copying, where it is slow, the one that reads
 // does all.
 
@@ -20,22 +20,8 @@ func lend(text []byte) *Event {
 		return nil
 	}
 	e.id = id
-	e.lent.Store(true)
+	e.known.lend()
 	return e
-}
-
-// own makes sure that an event has memory of its own. It may be called from two
-// goroutines at a time.
-func (e *Event) own() {
-	if !e.lent.Load() {
-		return
-	}
-	e.grow.Lock()
-	defer e.grow.Unlock()
-	if e.lent.Load() {
-		e.keep(e.buf)
-		e.lent.Store(false)
-	}
 }
 
 // event returns the event that a frame carries.

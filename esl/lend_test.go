@@ -5,14 +5,15 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/genesis-esl/genesis/esl"
 )
 
 // TestEventsOutliveTheBuffer takes events of many sizes in batches of many sizes, so that
-// the goroutine that reads and the one that takes copy them side by side, keeps them all,
-// and looks at them when everything has been read.
+// the goroutine that reads and those that look into events copy them side by side, keeps them
+// all, and looks at them when everything has been read, at some before already.
 func TestEventsOutliveTheBuffer(t *testing.T) {
 	const events = 20_000
 	c, far := connected(t, esl.ConnConfig{Queue: esl.QueueLimits{Events: 1000}})
@@ -36,6 +37,7 @@ func TestEventsOutliveTheBuffer(t *testing.T) {
 		}
 		return "", nil
 	})
+	var looking sync.WaitGroup
 	kept := make([]*esl.Event, 0, events)
 	for n := 1; len(kept) < events; n = n%300 + 7 {
 		batch := make([]*esl.Event, min(n, events-len(kept)))
@@ -44,7 +46,19 @@ func TestEventsOutliveTheBuffer(t *testing.T) {
 			t.Fatalf("after %d: %v", len(kept), err)
 		}
 		kept = append(kept, batch[:n]...)
+		early := batch[n/2 : n]
+		looking.Go(func() {
+			for _, e := range early {
+				e.Get("Fill")
+			}
+		})
+		for i, e := range early {
+			if i%2 == 0 && e.Get("Event-Sequence") == "" {
+				t.Error("an event has no number")
+			}
+		}
 	}
+	looking.Wait()
 	if got := receive(t, sent, "the sender"); got.err != nil {
 		t.Fatal(got.err)
 	}

@@ -27,15 +27,15 @@ const firstLines = 48
 // bulkLines indexes as many lines as it can at once, and reports whether that is enough.
 func (w *indexWriter) bulkLines() (enough bool) {
 	until, most := w.until, int(w.bound)-w.count
-	if w.size > wideText || most <= 0 {
+	if w.size > wideText || w.size == 0 || most <= 0 {
 		return false
 	}
 	first := w.count == 0 && until != noTag
 	if first {
 		until, most = noTag, min(most, firstLines)
 	}
-	tags, offsets := w.buf[int(w.size)+w.count:], w.buf[int(w.size+w.bound)+2*w.count:]
-	n, next := indexLines(&w.buf[0], int(w.size), w.at, &tags[0], &offsets[0], most, until)
+	tags, offsets := w.marks[w.count:], w.marks[int(w.bound)+2*w.count:]
+	n, next := indexLines(&w.buf[0], len(w.buf), w.at, &tags[0], &offsets[0], most, until)
 	w.count, w.at = w.count+n, next
 	return n > 0 && (first || int(tags[n-1]) == w.until)
 }
@@ -58,8 +58,8 @@ func (b *block) quickLookup(name string) (value string, ok, sure bool) {
 		count, _, complete := b.known.load()
 		for first < count {
 			n := min(64, count-first)
-			tags, offsets := b.buf[int(b.size)+first:], b.buf[int(b.size+b.bound)+2*first:]
-			next := min(b.offset(first+n), int(b.size)+1)
+			tags, offsets := b.marks[first:], b.marks[int(b.bound)+2*first:]
+			next := min(b.offset(first+n), len(b.buf)+1)
 			from, to, escapes := findLine(&b.buf[0], &tags[0], &offsets[0], n, next, unsafe.StringData(name), len(name))
 			switch {
 			case from == -2:
@@ -78,10 +78,7 @@ func (b *block) quickLookup(name string) (value string, ok, sure bool) {
 	}
 }
 
-// quickName reports whether findLine takes a name: one that ends near the end of a page
-// could not be read beyond it.
+// quickName reports whether findLine takes a name.
 func quickName(name string) bool {
-	const page = 4096
-	at := uintptr(unsafe.Pointer(unsafe.StringData(name))) % page
-	return 3 <= len(name) && len(name) <= tagBytes && at <= page-tagBytes
+	return 3 <= len(name) && len(name) <= tagBytes && readable(name)
 }

@@ -2,29 +2,58 @@ package esl
 
 import (
 	"os"
+	"strings"
 	"syscall"
 	"testing"
 	"unsafe"
 )
 
-// TestNamesAtTheEndOfAPage looks up names behind which there is no memory.
-func TestNamesAtTheEndOfAPage(t *testing.T) {
+// beforeNothing returns memory behind which there is none.
+func beforeNothing(t *testing.T) []byte {
 	page := os.Getpagesize()
 	memory, err := syscall.Mmap(-1, 0, 2*page, syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_ANON|syscall.MAP_PRIVATE)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = syscall.Munmap(memory) }()
+	t.Cleanup(func() { _ = syscall.Munmap(memory) })
 	if err := syscall.Mprotect(memory[page:], syscall.PROT_NONE); err != nil {
 		t.Fatal(err)
 	}
+	return memory[:page]
+}
+
+// TestNamesAtTheEndOfAPage looks up names behind which there is no memory.
+func TestNamesAtTheEndOfAPage(t *testing.T) {
+	memory := beforeNothing(t)
 	const header = "Channel-State"
 	e := newEvent([]byte(header+": CS_EXECUTE\n\n"), plainEncoded)
 	for behind := range 2 * tagBytes {
-		at := memory[page-behind-len(header) : page]
+		at := memory[len(memory)-behind-len(header):]
 		copy(at, header)
 		if got := e.Get(unsafe.String(&at[0], len(header))); got != "CS_EXECUTE" {
 			t.Errorf("%q with %d bytes behind the name", got, behind)
+		}
+	}
+}
+
+// TestTextAtTheEndOfAPage copies texts behind which there is no memory, and looks for names in them.
+func TestTextAtTheEndOfAPage(t *testing.T) {
+	memory := beforeNothing(t)
+	all := recordedBody(t, "../testdata/transcripts/c_event_plain_all.bin.gz")
+	for size := range 300 {
+		text := memory[len(memory)-size:]
+		copy(text, all)
+		checkLines(t, string(text))
+		e := newEvent(text, plainEncoded)
+		if !seeks {
+			continue
+		}
+		e.buf = text
+		for _, name := range []string{"Event-Name", "n", strings.Repeat("n", 40)} {
+			value, ok := newEvent(text, plainEncoded).anyLookup(name)
+			if got, gotOK, sure := e.seek(name); sure && (got != value || gotOK != ok) {
+				t.Errorf("%q in %d bytes is %q, %v, not %q, %v", name, size, got, gotOK, value, ok)
+			}
 		}
 	}
 }

@@ -3,6 +3,7 @@ package esl
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -17,6 +18,11 @@ func FuzzLines(f *testing.F) {
 	f.Add(strings.Repeat(":", 200) + "\n" + strings.Repeat("x", 63) + "\n\r\nbody: b\n")
 	f.Add(strings.Repeat("x: "+strings.Repeat("y", 59)+"\n", 9) + "z: no line break")
 	f.Add("\nbody")
+	for n := 60; n < 70; n++ {
+		line := strings.Repeat("n", n)
+		f.Add(line + "\n\n" + line + "\n\n")
+		f.Add(line + "\n\r" + line + "\n\t" + line + "\n\r\n" + line)
+	}
 	for n := 28; n < 36; n++ {
 		f.Add(strings.Repeat("n", n) + ": " + strings.Repeat("v", 64-n) + "\n" + strings.Repeat("N", n) + ":\n\n")
 	}
@@ -39,11 +45,18 @@ func checkLines(t *testing.T, text string) {
 	bulk, single := new(block), new(block)
 	bulk.init([]byte(text), plainEncoded)
 	single.init([]byte(text), plainEncoded)
-	w := indexWriter{block: single, until: noTag}
+	if seeks && !slices.Equal(bulk.buf, []byte(text)) {
+		t.Fatalf("the copy is %q", bulk.buf)
+	}
+	end := bulk.end
+	w := single.writer(noTag)
 	for !w.oneLine() {
 	}
 	if n := bulk.index(); n != w.count || bulk.end != single.end {
 		t.Fatalf("%d headers and the end at %d, line by line %d and %d", n, bulk.end, w.count, single.end)
+	}
+	if seeks && end != single.end {
+		t.Fatalf("the headers end at %d, line by line at %d", end, single.end)
 	}
 	single.known.store(w.count, w.at, true)
 	for i := range w.count {
@@ -52,8 +65,8 @@ func checkLines(t *testing.T, text string) {
 			t.Fatalf("header %d starts at %d, line by line at %d", i, bulk.offset(i), off)
 		}
 		line, _, _ := strings.Cut(text[off:], "\n")
-		if name, _, ok := strings.Cut(line, ":"); ok && name != "" && bulk.buf[len(text)+i] != tagOf(name) {
-			t.Fatalf("the tag of %q is %d, of its name %d", line, bulk.buf[len(text)+i], tagOf(name))
+		if name, _, ok := strings.Cut(line, ":"); ok && name != "" && bulk.marks[i] != tagOf(name) {
+			t.Fatalf("the tag of %q is %d, of its name %d", line, bulk.marks[i], tagOf(name))
 		}
 	}
 }
@@ -66,6 +79,13 @@ func FuzzLookup(f *testing.F) {
 	f.Add("Name:x\nEmpty: \nBare:\nCR: v\r\nNo colon\n"+strings.Repeat("n", 32)+": "+strings.Repeat("v", 64), "bare")
 	f.Add("Name: "+strings.Repeat("v", 63)+"\nNaMe: %4", "a:b")
 	f.Add("a:b: 1\na: 2\nab: 3\nabc\ndef: 4\n", "abc\ndef")
+	f.Add("a:b: 1\na: 2\nab: 3\nabc\ndef: 4\n"+body, "abc\ndef")
+	f.Add("Content-Length: 99\n\n"+body, "Event-Name")
+	f.Add("Content-Length: 99\r\n\r\n"+body, "Event-Name")
+	for n := 30; n < 70; n += 3 {
+		name := strings.Repeat("n", n/2) + strings.Repeat("m", n-n/2)
+		f.Add(strings.ToUpper(name)+":"+name+"\n"+name+": %20"+name+"\r\nn: "+body+name+": ", name)
+	}
 	f.Fuzz(func(t *testing.T, text, name string) {
 		names := []string{name, strings.ToUpper(name)}
 		for line := range strings.Lines(text) {
@@ -75,8 +95,11 @@ func FuzzLookup(f *testing.F) {
 		quick, slow := newEvent([]byte(text), plainEncoded), newEvent([]byte(text), plainEncoded)
 		for _, name := range names[:min(len(names), 300)] {
 			value, ok := slow.anyLookup(name)
-			if got, gotOK := quick.lookup(name); got != value || gotOK != ok {
-				t.Fatalf("%q is %q, %v; quickly %q, %v", name, value, ok, got, gotOK)
+			quick.sought.Store(0)
+			for how, look := range map[string]func(string) (string, bool, bool){"text": quick.seek, "index": quick.quickLookup} {
+				if got, gotOK, sure := look(name); sure && (got != value || gotOK != ok) {
+					t.Fatalf("%q is %q, %v; quickly in the %s %q, %v", name, value, ok, how, got, gotOK)
+				}
 			}
 		}
 	})
@@ -106,17 +129,35 @@ func TestLinesAreFoundOneByOne(t *testing.T) {
 		text += fmt.Sprintf("variable_%d: %d\n", i, i)
 	}
 	all := newEvent([]byte(text), plainEncoded)
+	all.index()
 	for name := range all.Headers() {
 		e := newEvent([]byte(text), plainEncoded)
-		if got, want := e.Get(strings.ToLower(name)), all.Get(name); got != want {
-			t.Errorf("%s: %q, want %q", name, got, want)
-		}
 		number := all.find(name, 0) + 1
+		if got := e.find(strings.ToLower(name), 0) + 1; got != number {
+			t.Errorf("%s is number %d, want %d", name, got, number)
+		}
 		if n, _, _ := e.known.load(); n != max(number, firstLines) {
 			t.Errorf("%d headers were indexed to find %s, which is number %d", n, name, number)
 		}
 		if got := e.Len(); got != all.Len() {
 			t.Errorf("%d headers, want %d", got, all.Len())
 		}
+	}
+}
+
+// TestIndexForMany looks for what is not there until that is known at once.
+func TestIndexForMany(t *testing.T) {
+	text := recordedBody(t, "../testdata/transcripts/c_event_plain_all.bin.gz")
+	e := newEvent([]byte(text), plainEncoded)
+	for range 100 {
+		if value, ok := e.Lookup("Channel-Stage"); ok {
+			t.Fatalf("found %q", value)
+		}
+	}
+	if _, _, complete := e.known.load(); !complete {
+		t.Error("the event was searched a hundred times, and not indexed")
+	}
+	if got := e.Get("Event-Name"); got != e.Name() {
+		t.Errorf("Event-Name is %q in the event %s", got, e.Name())
 	}
 }

@@ -65,7 +65,7 @@ func newEventQueue(limits QueueLimits) *eventQueue {
 func (q *eventQueue) push(batch []*Event, full func() (wait bool)) bool {
 	size := 0
 	for _, e := range batch {
-		size += e.weight()
+		size += e.Size()
 	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -110,7 +110,7 @@ func (q *eventQueue) pop(dst []*Event) (n int, over bool) {
 	defer q.mu.Unlock()
 	n = copy(dst, q.events[q.head:])
 	for _, e := range dst[:n] {
-		q.bytes -= e.weight()
+		q.bytes -= e.Size()
 	}
 	clear(q.events[q.head : q.head+n])
 	q.head += n
@@ -132,9 +132,6 @@ func (q *eventQueue) pop(dst []*Event) (n int, over bool) {
 func (q *eventQueue) take(ctx context.Context, dst []*Event) (n int, over bool, err error) {
 	for {
 		if n, over = q.pop(dst); n > 0 || over || len(dst) == 0 {
-			for _, e := range dst[:n] {
-				e.own()
-			}
 			return n, over && n == 0, nil
 		}
 		select {

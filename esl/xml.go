@@ -13,7 +13,7 @@ import (
 // Names are not escaped, so that a name with a bracket makes the whole malformed
 // for an XML parser; taken line by line it is not.
 func (w *indexWriter) xml() {
-	text := w.text()
+	text := w.buf
 	if w.at == 0 {
 		w.at = bytes.Index(text, []byte("<headers>"))
 	}
@@ -43,7 +43,7 @@ func (w *indexWriter) xml() {
 
 // lineAt returns the line of text that starts at off, without its line break.
 func (b *block) lineAt(off int) string {
-	line := b.string(off, int(b.size))
+	line := b.string(off, len(b.buf))
 	if i := strings.IndexByte(line, '\n'); i >= 0 {
 		line = line[:i]
 	}
@@ -106,7 +106,7 @@ func (b *block) xmlValue(i int) (from, to int) {
 // xmlBody returns the event's body: the text of <body>, whose closing tag
 // FreeSWITCH indents when the text ends in a line break.
 func (b *block) xmlBody() string {
-	rest := b.string(int(b.end), int(b.size))
+	rest := b.string(int(b.end), len(b.buf))
 	i := strings.Index(rest, "<body>")
 	end := strings.LastIndex(rest, "</body>")
 	if i < 0 || end < i {
