@@ -27,9 +27,9 @@ const (
 // scans the tags, which the processor does 32 at a time, and compares names only
 // where the tag agrees.
 //
-// A processor that can look for a name in the text itself (seeks) does so at first:
-// handlers read a few headers, and an index pays only for many. Other dialects, and
-// other processors, have the index from the start, behind the text in the same allocation.
+// A processor that can look for a name in the text itself (seeks) does so at first, in encoded
+// plain text and in JSON: handlers read a few headers, and an index pays only for many. For other
+// dialects and processors there is room for one from the start, behind the text in the same allocation.
 //
 // Strings handed out share memory with buf unless they had to be decoded. That
 // is safe because the text is never written after keep, and of the
@@ -57,7 +57,7 @@ func (b *block) init(text []byte, kind dialect) {
 
 // keep gives the block memory of its own, of which it has kind and size already.
 func (b *block) keep(text []byte) {
-	if b.copyHeaders(text) {
+	if b.keepWhole(text) {
 		return
 	}
 	all := uncleared(len(text) + b.room(text))
@@ -248,7 +248,7 @@ func (b *block) values(name string) []string {
 func (b *block) value(i int) string {
 	switch b.kind {
 	case jsonObject:
-		return b.jsonValue(i)
+		return b.jsonValue(b.jsonValueAt(i))
 	case xmlElements:
 		from, to := b.xmlValue(i)
 		return unescape(b.string(from, to))
@@ -263,7 +263,7 @@ func (b *block) value(i int) string {
 
 func (b *block) appendValues(dst []string, i int) []string {
 	if b.kind == jsonObject {
-		return b.appendJSONValues(dst, i)
+		return b.appendJSONValues(dst, b.jsonValueAt(i))
 	}
 	value := b.value(i)
 	if list, ok := strings.CutPrefix(value, arrayPrefix); ok {

@@ -129,14 +129,13 @@ func (b *block) jsonNamed(off int, name string) bool {
 	return strings.IndexByte(raw, '\\') >= 0 && sameName(unquote(raw), name)
 }
 
-// jsonValue returns the value of header i; an array in the form that the plain
+// jsonValue returns the value at text[at]; an array in the form that the plain
 // format has for it, ARRAY::one|:two.
-func (b *block) jsonValue(i int) string {
-	at := b.jsonValueAt(i)
-	if b.buf[at] != '[' {
+func (b *block) jsonValue(at int) string {
+	if at >= len(b.buf) || b.buf[at] != '[' {
 		return b.jsonString(at)
 	}
-	values := b.appendJSONValues(nil, i)
+	values := b.appendJSONValues(nil, at)
 	switch len(values) {
 	case 0:
 		return ""
@@ -153,8 +152,8 @@ func (b *block) jsonValueAt(i int) int {
 	return skipSpace(text, at+1)
 }
 
-func (b *block) appendJSONValues(dst []string, i int) []string {
-	text, at := b.buf, b.jsonValueAt(i)
+func (b *block) appendJSONValues(dst []string, at int) []string {
+	text := b.buf
 	if text[at] != '[' {
 		return append(dst, b.jsonString(at))
 	}

@@ -2,7 +2,7 @@ package esl
 
 import "github.com/genesis-esl/genesis/internal/headroom"
 
-// An event that comes as plain text is lent at first: its text lies in the decoder's
+// An event that comes as plain text or JSON is lent at first: its text lies in the decoder's
 // buffer, and is copied by whichever goroutine needs that first. Who looks into an event
 // copies it, so that what it looks at is near. The goroutine that reads copies what is left
 // before it reads into the buffer again, from the end, so that the two meet somewhere in
@@ -11,10 +11,20 @@ import "github.com/genesis-esl/genesis/internal/headroom"
 // application is quick it does most of the copying, where it is slow, the one that reads
 // does all.
 
-// lend returns an event that refers to text, or nil when it must have its own at once.
-func lend(text []byte) *Event {
+// lend returns an event that refers to a frame's body, or nil when it must have its own memory at
+// once.
+func lend(frame Frame) *Event {
 	e := &Event{}
-	e.kind, e.buf, e.size = plainEncoded, text, uint32(len(text))
+	switch frame.Type {
+	case FrameEventPlain:
+		e.kind = plainEncoded
+	case FrameEventJSON:
+		e.kind = jsonObject
+	default:
+		return nil
+	}
+	e.buf = frame.Body()
+	e.size = uint32(len(e.buf))
 	id, ok := e.firstName()
 	if !ok {
 		return nil
@@ -26,8 +36,8 @@ func lend(text []byte) *Event {
 
 // event returns the event that a frame carries.
 func (c *Conn) event(frame Frame) (*Event, error) {
-	if c.queue != nil && frame.Type == FrameEventPlain {
-		if e := lend(frame.Body()); e != nil {
+	if c.queue != nil {
+		if e := lend(frame); e != nil {
 			c.lent = append(c.lent, e)
 			return e, nil
 		}

@@ -4,6 +4,7 @@ package esl
 
 import (
 	"bytes"
+	"math"
 	"strings"
 	"unsafe"
 
@@ -14,14 +15,15 @@ import (
 // instructions, which nearly all have.
 var seeks = cpu.X86.HasAVX2
 
-// seekLine looks for a header in text, in the lines that start between at and end. Of the
-// name, of n bytes, 32 can be read, and of the text n+33 at least. It returns where the line
-// starts, where its value ends, and whether it may hold escapes (not 0). line is -1 when no
-// line has the name, and -2 when that takes an index to say; to is -1 when it takes a closer
-// look whether the line has it, and where its value ends.
+// seekName looks for a header in text by what stands before and behind its name, where names
+// start between at and end; one at the very start has nothing before it. Of the name, of
+// n bytes, 32 can be read, and of the text n+33 at least. It returns where the name stands and,
+// if that is a line, where its value ends, and whether it may hold escapes (not 0). off is -1
+// when no header has the name, and -2 when that takes an index to say; to is -1 when it takes a
+// closer look whether it is the name, and where the value ends.
 //
 //go:noescape
-func seekLine(text *byte, size, at, end int, name *byte, n int) (line, to, escapes int)
+func seekName(text *byte, size, at, end int, name *byte, n int, before, behind byte) (off, to, escapes int)
 
 // copyLines copies text of a line or several, 64 bytes at a time, and stops before those in which
 // the empty line may be that ends the headers, and before the last 65 at the latest. It returns
@@ -30,15 +32,26 @@ func seekLine(text *byte, size, at, end int, name *byte, n int) (line, to, escap
 //go:noescape
 func copyLines(to, text *byte, size int) (n int)
 
-// copyHeaders is keep for texts that can be searched, and finds where their headers end. It
-// reports whether this is one.
-func (b *block) copyHeaders(text []byte) bool {
-	if !seeks || b.kind != plainEncoded {
+// keepWhole is keep for texts that can be searched. It reports whether this is one.
+func (b *block) keepWhole(text []byte) bool {
+	switch {
+	case !seeks:
+		return false
+	case b.kind == plainEncoded:
+		b.copyLines(text)
+	case b.kind == jsonObject:
+		b.copyObject(text)
+	default:
 		return false
 	}
+	return true
+}
+
+// copyLines copies plain text, and finds where the headers end.
+func (b *block) copyLines(text []byte) {
 	b.buf, b.end = []byte{}, 0
 	if len(text) == 0 {
-		return true
+		return
 	}
 	buf, n := uncleared(len(text)), 0
 	if !endsLines(text, 0) {
@@ -47,7 +60,15 @@ func (b *block) copyHeaders(text []byte) bool {
 	}
 	copy(buf[n:], text[n:])
 	b.buf = buf
-	return true
+}
+
+// copyObject copies JSON. Only a flat object can be searched, and where another bracket stands in
+// it, if only in a value, this one may be none.
+func (b *block) copyObject(text []byte) {
+	b.buf = bytes.Clone(text)
+	if len(text) == 0 || text[0] != '{' || bytes.IndexByte(text[1:], '{') >= 0 {
+		b.sought.Store(math.MaxUint32)
+	}
 }
 
 // linesEnd returns where the first empty line behind text[from] is, or the text's end.
@@ -70,35 +91,70 @@ const (
 	seekFar   = 1024 // bytes; what is nearer is found sooner than in an index
 )
 
-// seek is lookup for nearly all names and encoded plain texts, without an index; sure is false
-// for others.
+// seek is lookup for nearly all names, in encoded plain text and flat JSON, without an index;
+// sure is false for others.
 func (b *block) seek(name string) (value string, ok, sure bool) {
-	if !seeks || b.kind != plainEncoded || !readable(name) || int(b.size) < len(name)+33 {
+	if !seeks || int(b.size) < len(name)+33 || !readable(name) {
 		return "", false, false
 	}
 	b.own()
-	if b.sought.Load() > seekOften*b.size {
-		return "", false, false
+	switch {
+	case b.sought.Load() > seekOften*b.size:
+	case b.kind == plainEncoded:
+		return b.seekLine(name)
+	case b.kind == jsonObject:
+		return b.seekMember(name)
 	}
+	return "", false, false
+}
+
+// went counts that a look-up went through the text up to off.
+func (b *block) went(off int) {
+	if off >= seekFar {
+		b.sought.Add(uint32(off))
+	}
+}
+
+func (b *block) seekLine(name string) (value string, ok, sure bool) {
 	for at := 0; ; {
-		line, to, escapes := seekLine(&b.buf[0], len(b.buf), at, int(b.end), unsafe.StringData(name), len(name))
-		if line < 0 {
+		off, to, escapes := seekName(&b.buf[0], len(b.buf), at, int(b.end), unsafe.StringData(name), len(name), '\n', ':')
+		if off < 0 {
 			b.sought.Add(b.end)
-			return "", false, line == -1
+			return "", false, off == -1
 		}
-		if line >= seekFar {
-			b.sought.Add(uint32(line))
-		}
-		from := line + len(name) + len(": ")
+		b.went(off)
+		from := off + len(name) + len(": ")
 		switch {
 		case to >= 0 && escapes == 0:
 			return b.string(from, to), true, true
 		case to >= 0:
 			return unescape(b.string(from, to)), true, true
-		case b.named(line, name):
+		case b.named(off, name):
 			return unescape(b.behind(from - len(" "))), true, true
 		}
-		at = line + 1
+		at = off + 1
+	}
+}
+
+func (b *block) seekMember(name string) (value string, ok, sure bool) {
+	if sameName(name, bodyKey) {
+		return "", false, false
+	}
+	const first = len(`{"`)
+	for at := first; ; {
+		off, _, _ := seekName(&b.buf[0], len(b.buf), at, len(b.buf), unsafe.StringData(name), len(name), '"', '"')
+		if off < 0 {
+			b.sought.Add(b.size)
+			// A name can be written with escapes.
+			return "", false, off == -1 && bytes.IndexByte(b.buf, '\\') < 0
+		}
+		b.went(off)
+		end := off + len(name)
+		colon := skipSpace(b.buf, end+len(`"`))
+		if colon < len(b.buf) && b.buf[colon] == ':' && b.buf[off-2] != '\\' && sameName(b.string(off, end), name) {
+			return b.jsonValue(skipSpace(b.buf, colon+1)), true, true
+		}
+		at = off + 1
 	}
 }
 

@@ -26,21 +26,20 @@
 	SHLQ $32, DX; \
 	ORQ  DX, AX
 
-// func seekLine(text *byte, size, at, end int, name *byte, n int) (line, to, escapes int)
+// func seekName(text *byte, size, at, end int, name *byte, n int, before, behind byte) (off, to, escapes int)
 //
-// A line has the name if there is a line break before it, a colon where the name should end,
-// and the name's middle character, but for its case, in the middle: so much is compared for 32
-// places at a time.
+// A header may have the name if the right bytes stand before and behind it, and the name's middle
+// character, but for its case, in the middle: so much is compared for 32 places at a time.
 //
-// SI is the text, BX the place of a line break at hand and CX the last one, so far from it R9 is
-// where the colon should be and R10 the middle of the name. Y0 is line breaks, Y1 colons, Y2 the
+// SI is the text, BX the place before a name and CX the last one; so far from it R9 is
+// the place behind, and R10 the middle of the name. Y0 is what stands before, Y1 behind, Y2 the
 // bit of case, Y3 the middle of the name, Y7 its first 32 bytes, of which R15 has a bit for each.
-// R8 is its length. AX has a bit for each candidate at hand, R13 is where the line of one starts.
-TEXT ·seekLine(SB), NOSPLIT, $0-72
+// R8 is its length. AX has a bit for each candidate at hand, R13 is where the name of one starts.
+TEXT ·seekName(SB), NOSPLIT, $0-80
 	MOVQ name+32(FP), DI
 	MOVQ n+40(FP), R8
-	FILL32(0x0a, X0, Y0)
-	FILL32(0x3a, X1, Y1)
+	VPBROADCASTB before+48(FP), Y0
+	VPBROADCASTB behind+49(FP), Y1
 	FILL32(0x20, X2, Y2)
 	VMOVDQU (DI), Y7
 	VPXOR Y8, Y8, Y8
@@ -55,7 +54,7 @@ TEXT ·seekLine(SB), NOSPLIT, $0-72
 	VPCMPEQB Y4, Y8, Y4
 	VPMOVMSKB Y4, DX
 	TESTQ R15, DX
-	JNZ  unsure // a name with a line break
+	JNZ  unsure
 
 	MOVQ text+0(FP), SI
 	SHRQ $1, CX
@@ -113,7 +112,8 @@ compare:
 	CMPQ R13, end+24(FP)
 	JGE  none
 	LEAQ (SI)(R13*1), DI
-	CMPB (DI)(R8*1), $0x3a
+	MOVBLZX behind+49(FP), DX
+	CMPB (DI)(R8*1), DX
 	JNE  other
 	VPXOR (DI), Y7, Y4
 	SAME32(Y4)
@@ -128,6 +128,8 @@ other:
 	JMP  next
 
 found:
+	CMPB before+48(FP), $0x0a
+	JNE  closer
 	CMPQ R8, $32
 	JGT  closer
 	CMPB 1(DI)(R8*1), $0x20
@@ -155,25 +157,25 @@ found:
 
 ended:
 	VZEROUPPER
-	MOVQ R13, line+48(FP)
-	MOVQ CX, to+56(FP)
-	MOVQ AX, escapes+64(FP)
+	MOVQ R13, off+56(FP)
+	MOVQ CX, to+64(FP)
+	MOVQ AX, escapes+72(FP)
 	RET
 
 closer:
 	VZEROUPPER
-	MOVQ R13, line+48(FP)
-	MOVQ $-1, to+56(FP)
+	MOVQ R13, off+56(FP)
+	MOVQ $-1, to+64(FP)
 	RET
 
 none:
 	VZEROUPPER
-	MOVQ $-1, line+48(FP)
+	MOVQ $-1, off+56(FP)
 	RET
 
 unsure:
 	VZEROUPPER
-	MOVQ $-2, line+48(FP)
+	MOVQ $-2, off+56(FP)
 	RET
 
 // func copyLines(to, text *byte, size int) (n int)

@@ -5,8 +5,8 @@ package esl
 // seeks is whether a name can be looked for in the text.
 const seeks = false
 
-// copyHeaders leaves all texts to keep.
-func (b *block) copyHeaders([]byte) bool { return false }
+// keepWhole leaves all texts to keep.
+func (b *block) keepWhole([]byte) bool { return false }
 
 // seek leaves all look-ups to the index.
 func (b *block) seek(string) (value string, ok, sure bool) { return "", false, false }
