@@ -51,32 +51,30 @@ func readFiveOfTheirs(ev *eslgo.Event) int {
 		len(ev.GetHeader("Event-Date-GMT")) + len(ev.GetHeader("Answer-State"))
 }
 
-// discard reads the bytes, up to so many at a time, and does nothing with them.
-func discard(atATime int) receiver {
-	return func(_ context.Context, s *stream) (time.Duration, error) {
-		nc, err := enter(s.fs.addr, "event plain ALL")
-		if err != nil {
-			return 0, err
-		}
-		defer nc.Close()
-		begun, err := s.begin()
-		if err != nil {
-			return 0, err
-		}
-		buf := make([]byte, atATime)
-		for left := s.rounds * s.load.bytes; left > 0; {
+// discard reads the bytes, as many at a time as there are, and does nothing with them.
+func discard(_ context.Context, s *stream) (time.Duration, error) {
+	return stripped(s, func(nc net.Conn, left int) error {
+		for buf := make([]byte, 256<<10); left > 0; {
 			n, err := nc.Read(buf)
 			if err != nil {
-				return 0, err
+				return err
 			}
 			left -= n
 		}
-		return time.Since(begun), nil
-	}
+		return nil
+	})
 }
 
-// copyAway reads and discards with the standard library's own means, which reads 8 KB at a time.
+// copyAway is discard with the standard library's own means, which reads 8 KB at a time.
 func copyAway(_ context.Context, s *stream) (time.Duration, error) {
+	return stripped(s, func(nc net.Conn, left int) error {
+		_, err := io.CopyN(io.Discard, nc, int64(left))
+		return err
+	})
+}
+
+// stripped measures what reads so many bytes off the bare socket.
+func stripped(s *stream, read func(nc net.Conn, left int) error) (time.Duration, error) {
 	nc, err := enter(s.fs.addr, "event plain ALL")
 	if err != nil {
 		return 0, err
@@ -86,7 +84,7 @@ func copyAway(_ context.Context, s *stream) (time.Duration, error) {
 	if err != nil {
 		return 0, err
 	}
-	_, err = io.CopyN(io.Discard, nc, int64(s.rounds*s.load.bytes))
+	err = read(nc, s.rounds*s.load.bytes)
 	return time.Since(begun), err
 }
 

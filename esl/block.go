@@ -18,6 +18,8 @@ const (
 	xmlElements                 // <Name>URL%20encoded</Name>\n
 )
 
+func (d dialect) isPlain() bool { return d == plainEncoded || d == plainRaw }
+
 // block is a read-only block of headers that is searched or indexed, not parsed.
 //
 // buf is the wire text. The index is one tag byte for every header, then one
@@ -27,9 +29,9 @@ const (
 // scans the tags, which the processor does 32 at a time, and compares names only
 // where the tag agrees.
 //
-// A processor that can look for a name in the text itself (seeks) does so at first, in encoded
-// plain text and in JSON: handlers read a few headers, and an index pays only for many. For other
-// dialects and processors there is room for one from the start, behind the text in the same allocation.
+// A processor that can look for a name in the text itself (seeks) does so at first, in plain text
+// and in JSON: handlers read a few headers, and an index pays only for many. For XML, and for other
+// processors, there is room for one from the start, behind the text in the same allocation.
 //
 // Strings handed out share memory with buf unless they had to be decoded. That
 // is safe because the text is never written after keep, and of the

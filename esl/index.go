@@ -84,7 +84,7 @@ func (b *block) writer(until int) indexWriter {
 
 // endKnown makes sure that end is known.
 func (b *block) endKnown() {
-	if b.kind == plainEncoded && seeks {
+	if b.kind.isPlain() && seeks {
 		b.own()
 		return
 	}

@@ -26,13 +26,19 @@ func beforeNothing(t *testing.T) []byte {
 func TestNamesAtTheEndOfAPage(t *testing.T) {
 	memory := beforeNothing(t)
 	const header = "Channel-State"
-	e := newEvent([]byte(header+": CS_EXECUTE\n\n"), plainEncoded)
+	short := newEvent([]byte(header+": CS_EXECUTE\n\n"), plainEncoded)
+	long := newEvent([]byte(header+": CS_EXECUTE\nFill: "+strings.Repeat("x", 100)+"\n\n"), plainEncoded)
 	for behind := range 2 * tagBytes {
 		at := memory[len(memory)-behind-len(header):]
 		copy(at, header)
-		if got := e.Get(unsafe.String(&at[0], len(header))); got != "CS_EXECUTE" {
-			t.Errorf("%q with %d bytes behind the name", got, behind)
+		for _, e := range []*Event{short, long} {
+			if got := e.Get(unsafe.String(&at[0], len(header))); got != "CS_EXECUTE" {
+				t.Errorf("%q with %d bytes behind the name", got, behind)
+			}
 		}
+	}
+	if seeks && long.marks != nil {
+		t.Error("an index was made for some names")
 	}
 }
 

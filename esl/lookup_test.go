@@ -16,6 +16,7 @@ func FuzzLookup(f *testing.F) {
 	f.Add("a:b: 1\na: 2\nab: 3\nabc\ndef: 4\n", "abc\ndef")
 	f.Add("a:b: 1\na: 2\nab: 3\nabc\ndef: 4\n"+body, "abc\ndef")
 	f.Add("Content-Length: 99\n\n"+body, "Event-Name")
+	f.Add("Content-Type: command/reply\nReply-Text: -ERR one\ntwo\nthree\nEnd: 1\r\n\r\nthe body\n", "Reply-Text")
 	f.Add("Content-Length: 99\r\n\r\n"+body, "Event-Name")
 	for n := 30; n < 70; n += 3 {
 		name := strings.Repeat("n", n/2) + strings.Repeat("m", n-n/2)
@@ -28,6 +29,7 @@ func FuzzLookup(f *testing.F) {
 			names = append(names, name, strings.ToLower(name), name+":")
 		}
 		checkLookups(t, text, plainEncoded, names)
+		checkLookups(t, text, plainRaw, names)
 	})
 }
 

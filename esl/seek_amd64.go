@@ -37,7 +37,7 @@ func (b *block) keepWhole(text []byte) bool {
 	switch {
 	case !seeks:
 		return false
-	case b.kind == plainEncoded:
+	case b.kind.isPlain():
 		b.copyLines(text)
 	case b.kind == jsonObject:
 		b.copyObject(text)
@@ -91,19 +91,25 @@ const (
 	seekFar   = 1024 // bytes; what is nearer is found sooner than in an index
 )
 
-// seek is lookup for nearly all names, in encoded plain text and flat JSON, without an index;
-// sure is false for others.
+// seek is lookup for nearly all names, in plain text and flat JSON, without an index; sure is
+// false for others.
 func (b *block) seek(name string) (value string, ok, sure bool) {
-	if !seeks || int(b.size) < len(name)+33 || !readable(name) {
+	if !seeks || int(b.size) < len(name)+33 || name == "" {
 		return "", false, false
 	}
 	b.own()
+	first := unsafe.StringData(name)
+	if !readable(name) {
+		var padded [tagBytes]byte
+		copy(padded[:], name)
+		first = &padded[0]
+	}
 	switch {
 	case b.sought.Load() > seekOften*b.size:
-	case b.kind == plainEncoded:
-		return b.seekLine(name)
+	case b.kind.isPlain():
+		return b.seekLine(name, first)
 	case b.kind == jsonObject:
-		return b.seekMember(name)
+		return b.seekMember(name, first)
 	}
 	return "", false, false
 }
@@ -115,34 +121,42 @@ func (b *block) went(off int) {
 	}
 }
 
-func (b *block) seekLine(name string) (value string, ok, sure bool) {
+// seekLine is seek for plain text; first is the name in memory that can be read.
+func (b *block) seekLine(name string, first *byte) (value string, ok, sure bool) {
 	for at := 0; ; {
-		off, to, escapes := seekName(&b.buf[0], len(b.buf), at, int(b.end), unsafe.StringData(name), len(name), '\n', ':')
+		off, to, escapes := seekName(&b.buf[0], len(b.buf), at, int(b.end), first, len(name), '\n', ':')
 		if off < 0 {
 			b.sought.Add(b.end)
 			return "", false, off == -1
 		}
 		b.went(off)
-		from := off + len(name) + len(": ")
+		from := off + len(name) + len(":")
 		switch {
-		case to >= 0 && escapes == 0:
-			return b.string(from, to), true, true
 		case to >= 0:
-			return unescape(b.string(from, to)), true, true
+			value = b.string(from+len(" "), to)
 		case b.named(off, name):
-			return unescape(b.behind(from - len(" "))), true, true
+			value, escapes = b.behind(from), 1
+		default:
+			at = off + 1
+			continue
 		}
-		at = off + 1
+		if b.kind == plainRaw {
+			return value, true, !b.continues(from + len(value))
+		}
+		if escapes != 0 {
+			value = unescape(value)
+		}
+		return value, true, true
 	}
 }
 
-func (b *block) seekMember(name string) (value string, ok, sure bool) {
+// seekMember is seek for JSON.
+func (b *block) seekMember(name string, first *byte) (value string, ok, sure bool) {
 	if sameName(name, bodyKey) {
 		return "", false, false
 	}
-	const first = len(`{"`)
-	for at := first; ; {
-		off, _, _ := seekName(&b.buf[0], len(b.buf), at, len(b.buf), unsafe.StringData(name), len(name), '"', '"')
+	for at := len(`{"`); ; {
+		off, _, _ := seekName(&b.buf[0], len(b.buf), at, len(b.buf), first, len(name), '"', '"')
 		if off < 0 {
 			b.sought.Add(b.size)
 			// A name can be written with escapes.
@@ -167,10 +181,21 @@ func (b *block) behind(from int) string {
 	return strings.TrimSuffix(value, "\r")
 }
 
+// continues reports whether a value, of which text[to] is the end or close before it, goes on in a
+// line without a colon.
+func (b *block) continues(to int) bool {
+	i := bytes.IndexByte(b.buf[to:], '\n')
+	if i < 0 || to+i+1 >= int(b.end) {
+		return false
+	}
+	line, _, _ := bytes.Cut(b.buf[to+i+1:b.end], newline)
+	return bytes.IndexByte(line, ':') < 0
+}
+
 // readable reports whether a name can be read in one go: behind one that ends near the end of a
 // page there may be no memory.
 func readable(name string) bool {
 	const page = 4096
 	at := uintptr(unsafe.Pointer(unsafe.StringData(name))) % page
-	return name != "" && (len(name) >= tagBytes || at <= page-tagBytes)
+	return len(name) >= tagBytes || at <= page-tagBytes
 }
