@@ -47,13 +47,11 @@ func (b *block) keepWhole(text []byte) bool {
 	return true
 }
 
-// copyLines copies plain text, and finds where the headers end.
+// copyLines copies plain text, and finds where the headers end. It leaves the slack behind it that
+// indexing takes, should it come to that.
 func (b *block) copyLines(text []byte) {
-	b.buf, b.end = []byte{}, 0
-	if len(text) == 0 {
-		return
-	}
-	buf, n := uncleared(len(text)), 0
+	buf, n := uncleared(len(text) + slack)[:len(text)], 0
+	b.end = 0
 	if !endsLines(text, 0) {
 		n = copyLines(&buf[0], &text[0], len(text))
 		b.end = uint32(linesEnd(text, n))
