@@ -2,9 +2,11 @@ package esl_test
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"net"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 
@@ -76,6 +78,36 @@ func BenchmarkEvent(b *testing.B) {
 			b.Fatal(err)
 		}
 		readFive(e)
+	}
+}
+
+// BenchmarkLookups asks a large event for few and for many of its headers, which are spread over all of it.
+func BenchmarkLookups(b *testing.B) {
+	words := strings.Fields("sip rtp from to via contact user host port uri codec rate hangup cause audio video media remote")
+	var names []string
+	var headers []esl.Header
+	for i := range 250 {
+		name := fmt.Sprintf("variable_%s_%s_%d", words[i%len(words)], words[i*5%len(words)], i)
+		names = append(names, name)
+		headers = append(headers, esl.Header{Name: name, Value: "sip:1000@192.0.2.1:5060"})
+	}
+	frame, err := esl.NewDecoder(bytes.NewReader(esl.AppendEvent(nil, esl.Plain, headers, "")), esl.Limits{}).Next()
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, asked := range []int{1, 5, 10, 20, 40, 250} {
+		b.Run(strconv.Itoa(asked), func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				e, err := frame.Event()
+				if err != nil {
+					b.Fatal(err)
+				}
+				for i := range asked {
+					e.Get(names[(i+1)*len(names)/asked-1])
+				}
+			}
+		})
 	}
 }
 

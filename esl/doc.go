@@ -16,8 +16,9 @@
 // or a Line of text. Each is checked to be exactly one message before anything is
 // written, so that user data cannot smuggle in another: see ErrInjection.
 //
-// An Event is indexed, not parsed. Finding its end and its name costs next to
-// nothing, the first look-up makes an index, and values are decoded when asked for.
+// An Event is searched, not parsed. Finding its end and its name costs next to
+// nothing, a header is found in the text, or in an index where many are asked for,
+// and values are decoded when asked for.
 // Events in the plain, json and xml formats look the same through it.
 //
 // # Which to use

@@ -74,10 +74,11 @@ func (b *block) extend(tag int) {
 	b.grow.Unlock()
 }
 
-// writer returns what extends the index, which it makes if there is none.
+// writer returns what extends the index. It makes one if there is none, and lets it be completed:
+// whoever has asked for so many headers that it is made will ask for more.
 func (b *block) writer(until int) indexWriter {
 	if b.marks == nil {
-		b.marks = make([]byte, b.room(b.buf))
+		b.marks, until = make([]byte, b.room(b.buf)), noTag
 	}
 	return indexWriter{block: b, until: until}
 }

@@ -83,10 +83,11 @@ func linesEnd(text []byte, from int) int {
 }
 
 // A text that look-ups have gone through so often, in vain or up to a header far behind, is
-// indexed: to make the index takes about as long.
+// indexed, for to make the index takes about as long.
 const (
-	seekOften = 8
-	seekFar   = 1024 // bytes; what is nearer is found sooner than in an index
+	seekOften = 4
+	seekMore  = 4 << 10 // bytes
+	seekFar   = 1 << 10 // bytes; what is nearer is found sooner than in an index
 )
 
 // seek is lookup for nearly all names, in plain text and flat JSON, without an index; sure is
@@ -103,7 +104,7 @@ func (b *block) seek(name string) (value string, ok, sure bool) {
 		first = &padded[0]
 	}
 	switch {
-	case b.sought.Load() > seekOften*b.size:
+	case b.sought.Load() > seekOften*b.size+seekMore:
 	case b.kind.isPlain():
 		return b.seekLine(name, first)
 	case b.kind == jsonObject:
