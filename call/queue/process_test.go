@@ -10,7 +10,6 @@ import (
 	"os/exec"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
@@ -171,29 +170,6 @@ func TestProcessesInOrder(t *testing.T) {
 		}
 		_ = callers[i].in.Close()
 	}
-}
-
-// TestStoppedProcess stops a holder for longer than its lease, as a suspended machine does: when it goes on, the first
-// thing it is told is that the slot is lost.
-func TestStoppedProcess(t *testing.T) {
-	t.Parallel()
-	server := testbed.StartRedis(t)
-	holder := startProcess(t, "one", server.Addr, t.Name())
-	holder.expect(t, "waiting")
-	holder.expect(t, "held")
-	next := startProcess(t, "one", server.Addr, t.Name())
-	next.expect(t, "waiting")
-	if err := holder.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
-		t.Fatal(err)
-	}
-	next.expect(t, "held")
-	holder.tell() // asks for the slot's state as soon as it goes on
-	if err := holder.cmd.Process.Signal(syscall.SIGCONT); err != nil {
-		t.Fatal(err)
-	}
-	holder.expect(t, "lost")
-	next.tell()
-	next.expect(t, "released")
 }
 
 // TestProcessesNeverBeyondTheLimit lets processes compete while some of them are killed holding a slot.
