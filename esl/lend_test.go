@@ -48,8 +48,19 @@ func TestEventsOutliveTheBuffer(t *testing.T) {
 		kept = append(kept, batch[:n]...)
 		early := batch[n/2 : n]
 		looking.Go(func() {
-			for _, e := range early {
-				e.Get("Fill")
+			for i, e := range early {
+				switch i % 4 { // each may be the first look
+				case 0:
+					e.Get("Fill")
+				case 1:
+					if _, err := e.MarshalJSON(); err != nil {
+						t.Error(err)
+					}
+				case 2:
+					e.Body()
+				case 3:
+					e.Values("Fill")
+				}
 			}
 		})
 		for i, e := range early {

@@ -7,7 +7,7 @@ import "strings"
 // values, the body under _body. A header that comes twice is written twice, as
 // FreeSWITCH does. Bytes that are not UTF-8 become U+FFFD.
 func (e *Event) MarshalJSON() ([]byte, error) {
-	return e.AppendJSON(make([]byte, 0, len(e.buf)*5/4+64)), nil
+	return e.AppendJSON(make([]byte, 0, int(e.size)*5/4+64)), nil
 }
 
 // AppendJSON appends what MarshalJSON returns to dst.
