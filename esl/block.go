@@ -51,6 +51,13 @@ type block struct {
 // wideText is the size of text from which offsets no longer fit 16 bits.
 const wideText = 1 << 16
 
+func (b *block) offsetSize() int {
+	if b.size > wideText {
+		return 4
+	}
+	return 2
+}
+
 // init copies text into the block.
 func (b *block) init(text []byte, kind dialect) {
 	b.kind, b.size = kind, uint32(len(text))
@@ -74,26 +81,22 @@ func (b *block) own() {
 		return
 	}
 	b.grow.Lock()
+	defer b.grow.Unlock()
 	if b.known.lent() {
 		b.keep(b.buf)
 		b.known.store(0, 0, false)
 	}
-	b.grow.Unlock()
 }
 
 // room sets bound, and returns how many bytes the index of text takes. It is bounded by
 // what the text can hold: a header takes at least a line, or four quotes in JSON.
 func (b *block) room(text []byte) int {
-	offset := 2
-	if len(text) > wideText {
-		offset = 4
-	}
 	if b.kind == jsonObject {
 		b.bound = uint32(bytes.Count(text, quote)/2 + 1)
 	} else {
 		b.bound = uint32(bytes.Count(headerPart(text), newline) + 1)
 	}
-	room := int(b.bound) * (1 + offset)
+	room := int(b.bound) * (1 + b.offsetSize())
 	if b.kind == plainEncoded {
 		room = max(room, int(b.bound)+slack)
 	}
@@ -161,14 +164,14 @@ func (b *block) find(name string, from int) int {
 // named reports whether the header at offset off is called name.
 func (b *block) named(off int, name string) bool {
 	after := off + len(name)
-	if name == "" || after >= len(b.buf) {
+	if name == "" || after >= int(b.size) {
 		return false
 	}
 	switch b.kind {
 	case jsonObject:
 		return b.jsonNamed(off, name)
 	case xmlElements:
-		empty := b.buf[after] == '/' && after+1 < len(b.buf) && b.buf[after+1] == '>'
+		empty := b.buf[after] == '/' && after+1 < int(b.size) && b.buf[after+1] == '>'
 		if b.buf[after] != '>' && !empty {
 			return false
 		}
@@ -176,7 +179,7 @@ func (b *block) named(off int, name string) bool {
 		if b.buf[after] != ':' {
 			return false
 		}
-		if next := after + 1; next < len(b.buf) && b.buf[next] != ' ' && b.buf[next] != '\n' && b.buf[next] != '\r' {
+		if next := after + 1; next < int(b.size) && b.buf[next] != ' ' && b.buf[next] != '\n' && b.buf[next] != '\r' {
 			return false
 		}
 	}

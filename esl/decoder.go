@@ -249,7 +249,7 @@ func (d *Decoder) checkBody(n int64) error {
 // anyHead reads a header block of any kind. What was searched in vain for its end
 // is not searched again when more has come.
 func (d *Decoder) anyHead(held []byte) (head frameHead, ok bool, err error) {
-	head.size = blockEnd(held, d.searched)
+	_, head.size = emptyLine(held, d.searched)
 	if head.size < 0 || head.size > d.limits.Header {
 		d.searched = max(0, len(held)-len("\n\r"))
 		if len(held) > d.limits.Header {
@@ -270,21 +270,21 @@ func (d *Decoder) anyHead(held []byte) (head frameHead, ok bool, err error) {
 	return head, true, nil
 }
 
-// blockEnd returns where the header block that starts held ends, behind its empty
-// line, or -1. The search starts at from.
-func blockEnd(held []byte, from int) int {
+// emptyLine returns where the first empty line starts that has a line break before it, at from or
+// behind, and where it ends: behind its own. Both are -1 when there is none yet.
+func emptyLine(text []byte, from int) (start, end int) {
 	for at := from; ; {
-		i := bytes.IndexByte(held[at:], '\n')
+		i := bytes.IndexByte(text[at:], '\n')
 		if i < 0 {
-			return -1
+			return -1, -1
 		}
 		at += i + 1
-		rest := held[at:]
+		rest := text[at:]
 		if len(rest) > 0 && rest[0] == '\n' {
-			return at + 1
+			return at, at + 1
 		}
 		if len(rest) > 1 && rest[0] == '\r' && rest[1] == '\n' {
-			return at + 2
+			return at, at + 2
 		}
 	}
 }

@@ -71,7 +71,7 @@ func (e *Event) firstName() (id uint8, ok bool) {
 	default:
 		return 0, false
 	}
-	if name, ok := strings.CutPrefix(e.string(0, len(e.buf)), first); ok {
+	if name, ok := strings.CutPrefix(e.string(0, int(e.size)), first); ok {
 		if i := strings.IndexByte(name, closing); i >= 0 {
 			return eventID(name[:i]), true
 		}
@@ -132,14 +132,14 @@ func (e *Event) Body() string {
 	e.endKnown()
 	switch e.kind {
 	case jsonObject:
-		if int(e.end) < len(e.buf) {
+		if e.end < e.size {
 			return e.jsonString(int(e.end))
 		}
 		return ""
 	case xmlElements:
 		return e.xmlBody()
 	}
-	rest := e.string(int(e.end), len(e.buf))
+	rest := e.string(int(e.end), int(e.size))
 	if cut, ok := strings.CutPrefix(rest, "\r\n"); ok {
 		return cut
 	}

@@ -51,13 +51,11 @@ const noTag = -1
 
 // extend indexes up to the next header with a tag, or to the end.
 func (b *block) extend(tag int) {
+	b.own()
 	b.grow.Lock()
-	if b.known.lent() {
-		b.keep(b.buf)
-	}
+	defer b.grow.Unlock()
 	w := b.writer(tag)
 	if w.count, w.at, w.done = b.known.load(); w.done {
-		b.grow.Unlock()
 		return
 	}
 	switch b.kind {
@@ -71,7 +69,6 @@ func (b *block) extend(tag int) {
 		w.lines()
 	}
 	b.known.store(w.count, w.at, w.done)
-	b.grow.Unlock()
 }
 
 // writer returns what extends the index. It makes one if there is none, and lets it be completed:
@@ -135,7 +132,7 @@ func (w *indexWriter) add(off int, tag byte) (enough bool) {
 // finish ends the index: no header stands at or behind at.
 func (w *indexWriter) finish(at int) {
 	w.at, w.done = at, true
-	if end := uint32(min(at, len(w.buf))); end != w.end {
+	if end := uint32(min(at, int(w.size))); end != w.end {
 		w.end = end // else it is known already, and may be read at this time
 	}
 }
@@ -193,7 +190,7 @@ func (w *indexWriter) rawLines() {
 
 // lineEnd returns where the line of header i ends, its line break left out.
 func (b *block) lineEnd(i int) int {
-	end := min(b.offset(i+1)-1, len(b.buf))
+	end := min(b.offset(i+1)-1, int(b.size))
 	if end > 0 && b.buf[end-1] == '\r' {
 		end--
 	}

@@ -16,7 +16,7 @@ const bodyKey = "_body"
 func (w *indexWriter) json() {
 	text := w.buf
 	if w.at == 0 {
-		w.end = uint32(len(w.buf)) // no body, unless one is found
+		w.end = w.size // no body, unless one is found
 		w.at = bytes.IndexByte(text, '{') + 1
 	}
 	for w.at > 0 && w.at < len(text) {

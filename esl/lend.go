@@ -14,17 +14,16 @@ import "github.com/genesis-esl/genesis/internal/headroom"
 // lend returns an event that refers to a frame's body, or nil when it must have its own memory at
 // once.
 func lend(frame Frame) *Event {
-	e := &Event{}
+	kind := plainEncoded
 	switch frame.Type {
 	case FrameEventPlain:
-		e.kind = plainEncoded
 	case FrameEventJSON:
-		e.kind = jsonObject
+		kind = jsonObject
 	default:
 		return nil
 	}
-	e.buf = frame.Body()
-	e.size = uint32(len(e.buf))
+	e, text := &Event{}, frame.Body()
+	e.kind, e.buf, e.size = kind, text, uint32(len(text))
 	id, ok := e.firstName()
 	if !ok {
 		return nil

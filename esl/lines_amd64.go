@@ -35,7 +35,7 @@ func (w *indexWriter) bulkLines() (enough bool) {
 		until, most = noTag, min(most, firstLines)
 	}
 	tags, offsets := w.marks[w.count:], w.marks[int(w.bound)+2*w.count:]
-	n, next := indexLines(&w.buf[0], len(w.buf), w.at, &tags[0], &offsets[0], most, until)
+	n, next := indexLines(&w.buf[0], int(w.size), w.at, &tags[0], &offsets[0], most, until)
 	w.count, w.at = w.count+n, next
 	return n > 0 && (first || int(tags[n-1]) == w.until)
 }
@@ -59,7 +59,7 @@ func (b *block) quickLookup(name string) (value string, ok, sure bool) {
 		for first < count {
 			n := min(64, count-first)
 			tags, offsets := b.marks[first:], b.marks[int(b.bound)+2*first:]
-			next := min(b.offset(first+n), len(b.buf)+1)
+			next := min(b.offset(first+n), int(b.size)+1)
 			from, to, escapes := findLine(&b.buf[0], &tags[0], &offsets[0], n, next, unsafe.StringData(name), len(name))
 			switch {
 			case from == -2:

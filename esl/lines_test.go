@@ -98,6 +98,9 @@ func TestLinesAreFoundOneByOne(t *testing.T) {
 	all.index()
 	for name := range all.Headers() {
 		e := newEvent([]byte(text), plainEncoded)
+		if got, want := newEvent([]byte(text), plainEncoded).Get(strings.ToLower(name)), all.Get(name); got != want {
+			t.Errorf("%s: %q, want %q", name, got, want)
+		}
 		number := all.find(name, 0) + 1
 		if got := e.find(strings.ToLower(name), 0) + 1; got != number {
 			t.Errorf("%s is number %d, want %d", name, got, number)

@@ -62,6 +62,9 @@ func checkLookups(t *testing.T, text string, kind dialect, names []string) {
 	often := quick.sought.Load()
 	for _, name := range names[:min(len(names), 300)] {
 		value, ok := slow.anyLookup(name)
+		if got, gotOK := quick.lookup(name); got != value || gotOK != ok {
+			t.Fatalf("%q is %q, %v; quickly %q, %v", name, value, ok, got, gotOK)
+		}
 		quick.sought.Store(often)
 		for how, look := range map[string]func(string) (string, bool, bool){"text": quick.seek, "index": quick.quickLookup} {
 			if got, gotOK, sure := look(name); sure && (got != value || gotOK != ok) {

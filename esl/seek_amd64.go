@@ -53,8 +53,10 @@ func (b *block) copyLines(text []byte) {
 	buf, n := uncleared(len(text) + slack)[:len(text)], 0
 	b.end = 0
 	if !endsLines(text, 0) {
-		n = copyLines(&buf[0], &text[0], len(text))
-		b.end = uint32(linesEnd(text, n))
+		n, b.end = copyLines(&buf[0], &text[0], len(text)), b.size
+		if end, _ := emptyLine(text, n); end >= 0 {
+			b.end = uint32(end)
+		}
 	}
 	copy(buf[n:], text[n:])
 	b.buf = buf
@@ -66,19 +68,6 @@ func (b *block) copyObject(text []byte) {
 	b.buf = bytes.Clone(text)
 	if len(text) == 0 || text[0] != '{' || bytes.IndexByte(text[1:], '{') >= 0 {
 		b.sought.Store(math.MaxUint32)
-	}
-}
-
-// linesEnd returns where the first empty line behind text[from] is, or the text's end.
-func linesEnd(text []byte, from int) int {
-	for {
-		i := bytes.IndexByte(text[from:], '\n')
-		if i < 0 {
-			return len(text)
-		}
-		if from += i + 1; endsLines(text, from) {
-			return from
-		}
 	}
 }
 

@@ -43,7 +43,7 @@ func (w *indexWriter) xml() {
 
 // lineAt returns the line of text that starts at off, without its line break.
 func (b *block) lineAt(off int) string {
-	line := b.string(off, len(b.buf))
+	line := b.string(off, int(b.size))
 	if i := strings.IndexByte(line, '\n'); i >= 0 {
 		line = line[:i]
 	}
@@ -106,7 +106,7 @@ func (b *block) xmlValue(i int) (from, to int) {
 // xmlBody returns the event's body: the text of <body>, whose closing tag
 // FreeSWITCH indents when the text ends in a line break.
 func (b *block) xmlBody() string {
-	rest := b.string(int(b.end), len(b.buf))
+	rest := b.string(int(b.end), int(b.size))
 	i := strings.Index(rest, "<body>")
 	end := strings.LastIndex(rest, "</body>")
 	if i < 0 || end < i {
