@@ -77,9 +77,12 @@ func (b *block) keep(text []byte) {
 // own makes sure that a block whose text is lent has memory of its own. It may be called
 // from several goroutines at a time.
 func (b *block) own() {
-	if !b.known.lent() {
-		return
+	if b.known.lent() {
+		b.keepLent()
 	}
+}
+
+func (b *block) keepLent() {
 	b.grow.Lock()
 	defer b.grow.Unlock()
 	if b.known.lent() {
