@@ -18,13 +18,15 @@ import (
 //
 // The intake sorts a batch by shard and takes each shard's lock once. A worker
 // takes a call's waiting events as one run, without the lock handles them, and
-// returns the run in the same critical section in which it takes the next one.
+// returns the run in the same critical section in which it takes the next one. The
+// only worker takes the runs of several calls.
 type dispatcher struct {
 	handlerContext context.Context
 	hooks          Hooks
 	log            *slog.Logger
 
 	shards []shard
+	alone  bool // there is one worker
 	seed   maphash.Seed
 	idle   idleWorkers
 
@@ -69,6 +71,7 @@ func newDispatcher(ctx context.Context, a *App, r *router) *dispatcher {
 	d := &dispatcher{
 		handlerContext: ctx,
 		log:            a.logger(),
+		alone:          workers == 1,
 		seed:           maphash.MakeSeed(),
 		router:         r,
 		maxEvents:      int64(orDefault(a.QueueEvents, defaultQueueEvents)),

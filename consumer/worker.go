@@ -15,7 +15,8 @@ type worker struct {
 	d    *dispatcher
 	home int // the shard it looks into first
 	park chan struct{}
-	run  run
+	runs []run // taken at once
+	at   int   // of runs, the one at hand
 
 	searching bool // woken to look for work and has not found any yet
 	streak    int  // runs taken from the home shard in a row
@@ -53,9 +54,10 @@ func (d *dispatcher) start(w *worker) {
 // work handles events until the dispatcher is closed and nothing is left.
 func (w *worker) work() {
 	for {
-		for w.run.at != nil {
-			w.handle(w.run.at)
-			w.run.at = w.run.at.next
+		for ; w.at < len(w.runs); w.at++ {
+			for r := &w.runs[w.at]; r.at != nil; r.at = r.at.next {
+				w.handle(r, r.at)
+			}
 		}
 		if !w.next() {
 			return
@@ -63,20 +65,23 @@ func (w *worker) work() {
 	}
 }
 
-// next returns the run at hand, if any, and takes another; false when no more
+// next returns the runs at hand, if any, and takes others; false when no more
 // will come.
 func (w *worker) next() bool {
-	if s := w.run.shard; s != nil {
+	if len(w.runs) > 0 {
 		w.streak++
+		s := w.runs[0].shard
 		s.mu.Lock()
-		s.finish(&w.run)
-		w.run = run{}
+		for i := range w.runs {
+			s.finish(&w.runs[i])
+		}
+		w.forget()
 		if w.streak < maxStreak {
-			w.run = s.take()
+			w.take(s)
 		}
 		s.mu.Unlock()
 		w.d.freed(false)
-		if w.run.at != nil {
+		if len(w.runs) > 0 {
 			return true
 		}
 		w.home++
@@ -94,6 +99,28 @@ func (w *worker) next() bool {
 	}
 }
 
+// take takes a run of a shard, of which it holds the lock; a worker that has no others
+// beside it, so that nobody else could handle them meanwhile, takes several.
+func (w *worker) take(s *shard) {
+	for events := 0; events < maxRun; {
+		r := s.take()
+		if r.at == nil {
+			return
+		}
+		w.runs = append(w.runs, r)
+		if !w.d.alone {
+			return
+		}
+		events += r.events
+	}
+}
+
+// forget empties the list of runs, which then keeps no event.
+func (w *worker) forget() {
+	clear(w.runs)
+	w.runs, w.at = w.runs[:0], 0
+}
+
 // search takes a run from the first shard that has one.
 func (w *worker) search() bool {
 	d := w.d
@@ -104,9 +131,9 @@ func (w *worker) search() bool {
 			continue
 		}
 		s.mu.Lock()
-		w.run = s.take()
+		w.take(s)
 		s.mu.Unlock()
-		if w.run.at != nil {
+		if len(w.runs) > 0 {
 			w.home = (w.home + i) & mask
 			if w.searching {
 				w.searching = false
@@ -137,7 +164,7 @@ func (w *worker) rest() {
 }
 
 // handle runs the handlers of an event that take it.
-func (w *worker) handle(n *node) {
+func (w *worker) handle(taken *run, n *node) {
 	for w.handler < len(n.to.handlers) {
 		if w.d.aborted.Load() {
 			w.d.dropped.Add(1)
@@ -158,7 +185,7 @@ func (w *worker) handle(n *node) {
 		w.handler++
 	}
 	w.handler = 0
-	w.run.bytes += int64(n.size)
+	taken.bytes += int64(n.size)
 	n.ev, n.to = nil, nil
 }
 
@@ -196,7 +223,10 @@ func (w *worker) observed(n *node, err error) {
 
 // ended settles a handler that ended its goroutine.
 func (w *worker) ended() {
-	n := w.run.at
+	if w.at == len(w.runs) {
+		return
+	}
+	n := w.runs[w.at].at
 	if n == nil || n.to == nil {
 		return
 	}
