@@ -4,9 +4,12 @@ import (
 	"bytes"
 	"fmt"
 	"iter"
+	"math"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
+	"unsafe"
 )
 
 // Event is what FreeSWITCH tells about something that happened. It is immutable,
@@ -18,7 +21,8 @@ import (
 // strings.Clone of it.
 type Event struct {
 	block
-	id uint8 // index into eventNames, 0 for a name that is not there
+	id   uint8         // index into eventNames, 0 for a name that is not there
+	uuid atomic.Uint32 // where the Unique-ID stands, once somebody has asked; see UUID
 }
 
 // ParseEvent decodes an event from the body of a text/event-plain,
@@ -94,7 +98,38 @@ func (e *Event) Name() string {
 func (e *Event) Subclass() string { return e.Get("Event-Subclass") }
 
 // UUID returns the Unique-ID: the channel that the event is about, or "".
-func (e *Event) UUID() string { return e.Get("Unique-ID") }
+func (e *Event) UUID() string {
+	// Whoever takes an event asks for this: who queues it, who counts it, who handles it.
+	switch at := e.uuid.Load(); at {
+	case 0:
+		return e.findUUID()
+	case noUUID:
+		return ""
+	default:
+		from := int(at / maxUUID)
+		return e.string(from, from+int(at%maxUUID))
+	}
+}
+
+// A place of a Unique-ID is its offset times maxUUID and its length, which is less than that.
+const (
+	maxUUID = 1 << 8
+	noUUID  = 1
+)
+
+// findUUID looks for the Unique-ID, and remembers where it stands if it does so in plain sight.
+func (e *Event) findUUID() string {
+	value, _ := e.lookup("Unique-ID")
+	if value == "" {
+		e.uuid.Store(noUUID)
+		return ""
+	}
+	from := uintptr(unsafe.Pointer(unsafe.StringData(value))) - uintptr(unsafe.Pointer(unsafe.SliceData(e.buf)))
+	if from < uintptr(e.size) && from <= math.MaxUint32/maxUUID && len(value) < maxUUID {
+		e.uuid.Store(uint32(from)*maxUUID + uint32(len(value)))
+	}
+	return value
+}
 
 // Get returns the decoded value of the first header called name, or "". A header
 // with several values reads ARRAY::one|:two, as FreeSWITCH writes it.

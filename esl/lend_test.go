@@ -23,6 +23,7 @@ func TestEventsOutliveTheBuffer(t *testing.T) {
 			headers := []esl.Header{
 				{Name: "Event-Name", Value: "CHANNEL_STATE"}, {Name: "Event-Sequence", Value: fmt.Sprint(i)},
 				{Name: "Fill", Value: fill(i)},
+				{Name: "Unique-ID", Value: uuid(i)},
 			}
 			if i%5 == 0 { // as sendevent writes it: such an event is not lent
 				headers[0], headers[1] = headers[1], headers[0]
@@ -49,7 +50,7 @@ func TestEventsOutliveTheBuffer(t *testing.T) {
 		early := batch[n/2 : n]
 		looking.Go(func() {
 			for i, e := range early {
-				switch i % 4 { // each may be the first look
+				switch i % 5 { // each may be the first look
 				case 0:
 					e.Get("Fill")
 				case 1:
@@ -60,6 +61,8 @@ func TestEventsOutliveTheBuffer(t *testing.T) {
 					e.Body()
 				case 3:
 					e.Values("Fill")
+				case 4:
+					e.UUID()
 				}
 			}
 		})
@@ -74,8 +77,8 @@ func TestEventsOutliveTheBuffer(t *testing.T) {
 		t.Fatal(got.err)
 	}
 	for i, e := range kept {
-		if e.Name() != "CHANNEL_STATE" || e.Sequence() != uint64(i+1) || e.Get("fill") != fill(i+1) || e.Len() != 3 {
-			t.Fatalf("event %d is %s %d with %d headers, and %d bytes of fill", i+1, e.Name(), e.Sequence(), e.Len(), len(e.Get("fill")))
+		if e.Name() != "CHANNEL_STATE" || e.Sequence() != uint64(i+1) || e.Get("fill") != fill(i+1) || e.Len() != 4 || e.UUID() != uuid(i+1) {
+			t.Fatalf("event %d is %s %d of %q with %d headers, and %d bytes of fill", i+1, e.Name(), e.Sequence(), e.UUID(), e.Len(), len(e.Get("fill")))
 		}
 	}
 }
@@ -87,6 +90,14 @@ func fill(i int) string {
 		size += 400_000
 	}
 	return strings.Repeat(string(rune('a'+i%26)), size)
+}
+
+// uuid is the Unique-ID of an event; now and then one that is encoded on the wire.
+func uuid(i int) string {
+	if i%7 == 0 {
+		return fmt.Sprintf("call %d", i)
+	}
+	return fmt.Sprintf("%08x-1111-4222-8333-444455556666", i)
 }
 
 // TestEventsSurviveTheirConnection: what came before the end can still be read.

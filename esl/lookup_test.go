@@ -1,6 +1,7 @@
 package esl
 
 import (
+	"bytes"
 	"encoding/json"
 	"strings"
 	"testing"
@@ -91,5 +92,28 @@ func TestIndexForMany(t *testing.T) {
 	}
 	if got := e.Get("Event-Name"); got != e.Name() {
 		t.Errorf("Event-Name is %q in the event %s", got, e.Name())
+	}
+}
+
+// TestUUID asks for the Unique-ID as often as those do whom an event passes.
+func TestUUID(t *testing.T) {
+	far := Header{Name: "Fill", Value: strings.Repeat("x", 1<<24)} // where it stands takes too many bits
+	for _, uuid := range []string{"", "u", "a b%", strings.Repeat("u", 255), strings.Repeat("u", 256)} {
+		for _, before := range []Header{{Name: "Fill"}, far} {
+			for format := range Format(3) {
+				frame := AppendEvent(nil, format, []Header{{Name: "Event-Name", Value: "API"}, before, {Name: "Unique-ID", Value: uuid}}, "")
+				_, body, _ := bytes.Cut(frame, blankLine)
+				ev, err := ParseEvent(format, body)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if first, second := ev.UUID(), ev.UUID(); first != uuid || second != uuid {
+					t.Errorf("%v, %d bytes before: got %q, then %q, want %q", format, len(before.Value), first, second, uuid)
+				}
+			}
+		}
+	}
+	if ev, _ := ParseEvent(Plain, []byte("Event-Name: API\n\n")); ev.UUID() != "" || ev.UUID() != "" {
+		t.Error("there is a UUID where there is none")
 	}
 }
