@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"strings"
 
+	"github.com/genesis-esl/genesis/esl"
 	"github.com/genesis-esl/genesis/observability"
 )
 
@@ -13,6 +14,7 @@ import (
 type subject struct {
 	name    string
 	payload string
+	atOnce  int // bytes of a write
 	receive receiver
 	perRun  int // events a measurement takes, so that it lasts as long as it should
 
@@ -41,29 +43,43 @@ func compareEvents(ctx context.Context, s settings) error {
 	defer func() { _ = o.Shutdown(context.WithoutCancel(ctx)) }()
 
 	var subjects []*subject
-	for _, load := range []string{"mix", "apart", "small", "large", "json", "xml"} {
-		subjects = append(subjects,
-			&subject{name: "read and discard", payload: load, receive: discard},
-			&subject{name: "io.Copy to io.Discard", payload: load, receive: copyAway},
-			&subject{name: "esl.Client", payload: load, receive: ours(nil)},
-			&subject{name: "consumer", payload: load, receive: routed(0, nil)},
-			&subject{name: "consumer, metrics", payload: load, receive: routed(0, o)})
-		if payloads[load].format == 0 { // eslgo reads no other format
-			subjects = append(subjects, &subject{name: "eslgo", payload: load, receive: theirs})
+	ways := []*subject{
+		{name: "read and discard", receive: discard},
+		{name: "io.Copy to io.Discard", receive: copyAway},
+		{name: "esl.Client", receive: ours(nil)},
+		{name: "consumer", receive: routed(0, nil)},
+		{name: "consumer, metrics", receive: routed(0, o)},
+		{name: "eslgo", receive: theirs},
+	}
+	for _, load := range []string{"mix", "small", "large", "json", "xml"} {
+		for _, atOnce := range []int{eachEvent, s.write} {
+			for _, way := range ways {
+				sub := *way
+				sub.payload, sub.atOnce = load, atOnce
+				eslgoReads := payloads[load].format == esl.Plain
+				if (eslgoReads || sub.name != "eslgo") && strings.Contains(sub.title(), s.match) {
+					subjects = append(subjects, &sub)
+				}
+			}
 		}
 	}
-	kept := subjects[:0]
-	for _, sub := range subjects {
-		if strings.Contains(sub.payload+"/"+sub.name, s.match) {
-			kept = append(kept, sub)
-		}
-	}
-	if err := measureEvents(ctx, s, fs, payloads, kept); err != nil {
+	if err := measureEvents(ctx, s, fs, payloads, subjects); err != nil {
 		return err
 	}
-	printEvents(payloads, kept)
+	printEvents(payloads, subjects)
 	return nil
 }
+
+// sent names the events and the way in which they come.
+func (sub *subject) sent() string {
+	if sub.atOnce == eachEvent {
+		return sub.payload + ", each"
+	}
+	return fmt.Sprintf("%s, %.4g KB", sub.payload, float64(sub.atOnce)/1024)
+}
+
+// title is what is matched.
+func (sub *subject) title() string { return sub.sent() + "/" + sub.name }
 
 // measureEvents measures all subjects in turn, several times, after a first time
 // that says how many events fill the time.
@@ -73,7 +89,7 @@ func measureEvents(ctx context.Context, s settings, fs *process, loads map[strin
 			if round < 0 {
 				sub.perRun = 5000
 			}
-			run := &stream{fs: fs, load: loads[sub.payload]}
+			run := &stream{fs: fs, load: loads[sub.payload], atOnce: sub.atOnce}
 			run.rounds = run.load.rounds(sub.perRun)
 			runtime.GC()
 			before, busy := allocations(), processorTime()
@@ -83,7 +99,7 @@ func measureEvents(ctx context.Context, s settings, fs *process, loads map[strin
 				return ctx.Err()
 			}
 			if err != nil {
-				fmt.Printf("%s/%s failed: %v\n", sub.payload, sub.name, err)
+				fmt.Printf("%s failed: %v\n", sub.title(), err)
 				continue
 			}
 			rate := float64(run.events()) / took.Seconds()
@@ -101,20 +117,18 @@ func measureEvents(ctx context.Context, s settings, fs *process, loads map[strin
 
 func printEvents(loads map[string]*payload, subjects []*subject) {
 	var t table
-	t.row("events", "through", "events/s", "MB/s", "noise", "of discard", "of eslgo", "allocs/event", "CPU µs/event")
+	t.row("events, writes", "bytes", "through", "events/s", "MB/s", "noise", "of discard", "of eslgo", "allocs/event", "CPU µs/event")
 	base := map[string]float64{}
 	for _, sub := range subjects {
-		base[sub.payload+"/"+sub.name] = sub.rates.median()
+		base[sub.title()] = sub.rates.median()
 	}
 	for _, sub := range subjects {
 		rate := sub.rates.median()
-		t.row(fmt.Sprintf("%s, %s B", sub.payload, number(loads[sub.payload].meanSize())), sub.name,
+		t.row(sub.sent(), number(loads[sub.payload].meanSize()), sub.name,
 			number(rate), number(rate*loads[sub.payload].meanSize()/1e6), fmt.Sprintf("±%.0f%%", 100*sub.rates.spread()),
-			percent(rate, base[sub.payload+"/read and discard"]), times(rate, base[sub.payload+"/eslgo"]),
+			percent(rate, base[sub.sent()+"/read and discard"]), times(rate, base[sub.sent()+"/eslgo"]),
 			fmt.Sprintf("%.1f", sub.objects.median()), fmt.Sprintf("%.2f", sub.cpu.median()))
 	}
 	t.print()
-	if base["apart/read and discard"] > 0 {
-		fmt.Println("\napart is mix with a write for each event, as FreeSWITCH sends them; all else comes in writes of half a megabyte.")
-	}
+	fmt.Println("\neach: a write for each event, as FreeSWITCH sends them.")
 }

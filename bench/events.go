@@ -21,14 +21,18 @@ import (
 type stream struct {
 	fs     *process
 	load   *payload
+	atOnce int // bytes of a write, or eachEvent
 	rounds int
 }
 
 func (s *stream) events() int64 { return int64(s.rounds * s.load.events) }
 
 // begin has the events sent.
-func (s *stream) begin() (time.Time, error) {
-	return time.Now(), s.fs.order("stream %s %d", s.load.name, s.rounds)
+func (s *stream) begin() (time.Time, error) { return s.beginAll(1) }
+
+// beginAll has them sent to each of the last connections.
+func (s *stream) beginAll(connections int) (time.Time, error) {
+	return time.Now(), s.fs.order("stream %s %d %d %d", s.load.name, s.rounds, s.atOnce, connections)
 }
 
 // receiver is a way to take events. It returns how long they took.

@@ -19,11 +19,11 @@ import (
 //
 // It writes its address to standard output and takes orders from standard input:
 //
-//	stream PAYLOAD ROUNDS       send events to the connection subscribed last
-//	spread PAYLOAD ROUNDS N     send them to each of the last N
-//	eager                       from now on send a client an event of its own accord
-//	calls ADDRESS N AT-ONCE     make calls to an outbound server; answers with seconds
-//	hold ADDRESS N              make calls that last as long as this process
+//	stream PAYLOAD ROUNDS BYTES N   send events to the N connections subscribed last, so many bytes
+//	                                at a time
+//	eager                           from now on send a client an event of its own accord
+//	calls ADDRESS N AT-ONCE         make calls to an outbound server; answers with seconds
+//	hold ADDRESS N                  make calls that last as long as this process
 type freeswitch struct {
 	payloads map[string]*payload
 	calls    *callScript
@@ -62,19 +62,15 @@ func freeswitchMain(dir string) error {
 func (fs *freeswitch) order(line string) error {
 	runtime.GC() // not while somebody measures
 	var name, addr string
-	var n, atOnce int
+	var n, atOnce, connections int
 	if line == "eager" {
 		fs.mu.Lock()
 		fs.eager = true
 		fs.mu.Unlock()
 		return nil
 	}
-	if _, err := fmt.Sscanf(line, "spread %s %d %d", &name, &n, &atOnce); err == nil {
-		fs.spread(fs.payloads[name], n, atOnce)
-		return nil
-	}
-	if _, err := fmt.Sscanf(line, "stream %s %d", &name, &n); err == nil {
-		fs.spread(fs.payloads[name], n, 1)
+	if _, err := fmt.Sscanf(line, "stream %s %d %d %d", &name, &n, &atOnce, &connections); err == nil {
+		fs.stream(fs.payloads[name], n, atOnce, connections)
 		return nil
 	}
 	if _, err := fmt.Sscanf(line, "hold %s %d", &addr, &n); err == nil {
@@ -88,8 +84,8 @@ func (fs *freeswitch) order(line string) error {
 	return nil
 }
 
-// spread sends a payload so many times to each of the last connections.
-func (fs *freeswitch) spread(load *payload, rounds, connections int) {
+// stream sends a payload so many times to each of the last connections.
+func (fs *freeswitch) stream(load *payload, rounds, atOnce, connections int) {
 	fs.mu.Lock()
 	last := fs.subscribers[len(fs.subscribers)-connections:]
 	fs.mu.Unlock()
@@ -97,7 +93,7 @@ func (fs *freeswitch) spread(load *payload, rounds, connections int) {
 	for _, nc := range last {
 		wg.Go(func() {
 			for range rounds {
-				if err := load.writeTo(nc); err != nil {
+				if err := load.writeTo(nc, atOnce); err != nil {
 					return // the client has seen enough
 				}
 			}

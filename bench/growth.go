@@ -26,7 +26,7 @@ func compareGrowth(ctx context.Context, s settings) error {
 	total, rates := 20_000, make([]samples, len(counts))
 	for round := -1; round < s.rounds; round++ {
 		for i, n := range counts {
-			run := &stream{fs: fs, load: load, rounds: load.rounds(total / n)}
+			run := &stream{fs: fs, load: load, atOnce: s.write, rounds: load.rounds(total / n)}
 			rate, err := manyConnections(ctx, run, n)
 			if err != nil {
 				return err
@@ -63,8 +63,8 @@ func manyConnections(ctx context.Context, run *stream, n int) (float64, error) {
 		}
 		conns[i] = conn
 	}
-	begun := time.Now()
-	if err := run.fs.order("spread %s %d %d", run.load.name, run.rounds, n); err != nil {
+	begun, err := run.beginAll(n)
+	if err != nil {
 		return 0, err
 	}
 	var wg sync.WaitGroup

@@ -30,6 +30,7 @@ type settings struct {
 	testdata string
 	rounds   int           // measurements of each
 	each     time.Duration // about how long a measurement takes
+	write    int           // bytes that are sent at a time
 	short    bool
 	match    string // of the subjects of the group events
 }
@@ -56,11 +57,16 @@ func main() {
 	flag.StringVar(&s.testdata, "testdata", "../testdata/transcripts", "directory of the recordings")
 	flag.IntVar(&s.rounds, "rounds", 5, "measurements of each; the median is printed")
 	flag.DurationVar(&s.each, "each", time.Second, "about how long a measurement takes")
+	flag.IntVar(&s.write, "write", 64<<10, "how many bytes of events are sent at a time, where not each by itself")
 	flag.BoolVar(&s.short, "short", false, "a quick look: fewer and shorter measurements")
 	flag.StringVar(&s.match, "match", "", "of the group events, only rows with this in their name")
 	only := flag.String("only", "", "groups to run, separated by commas; all when empty")
 	profile := flag.String("cpuprofile", "", "write a CPU profile to this file")
 	flag.Parse()
+	if s.write <= 0 {
+		fmt.Fprintf(os.Stderr, "bench: -write %d: allowed are numbers from 1\n", s.write)
+		os.Exit(2)
+	}
 	if s.short {
 		s.rounds, s.each = 3, 150*time.Millisecond
 	}

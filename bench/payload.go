@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/genesis-esl/genesis/esl"
@@ -17,16 +18,21 @@ type payload struct {
 	name   string
 	format esl.Format
 	frames []byte
-	events int // in frames
-	bytes  int // of frames
-
-	// ends says where each frame ends, for a payload that is sent frame by frame, as
-	// FreeSWITCH does; nil for one that is sent as a whole.
-	ends []int
+	ends   []int // of each frame
+	events int   // in frames
+	bytes  int   // of frames
 }
 
-// writeTo sends the payload once.
-func (p *payload) writeTo(w io.Writer) error {
+// writeTo sends the payload once, so many bytes at a time; eachEvent by itself.
+func (p *payload) writeTo(w io.Writer, atOnce int) error {
+	if atOnce != eachEvent {
+		for piece := range slices.Chunk(p.frames, atOnce) {
+			if _, err := w.Write(piece); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
 	from := 0
 	for _, end := range p.ends {
 		if _, err := w.Write(p.frames[from:end]); err != nil {
@@ -34,8 +40,7 @@ func (p *payload) writeTo(w io.Writer) error {
 		}
 		from = end
 	}
-	_, err := w.Write(p.frames[from:])
-	return err
+	return nil
 }
 
 // rounds returns how often to send the payload for about n events.
@@ -43,6 +48,9 @@ func (p *payload) rounds(n int) int { return max(1, (n+p.events-1)/p.events) }
 
 // meanSize is the mean size of an event on the wire, in bytes.
 func (p *payload) meanSize() float64 { return float64(p.bytes) / float64(p.events) }
+
+// eachEvent stands for a write for each event, as FreeSWITCH does.
+const eachEvent = 0
 
 // payloadBytes is how long a payload is at least: long enough for large writes,
 // short enough to stay in a processor's cache.
@@ -65,14 +73,7 @@ func loadPayloads(dir string) (map[string]*payload, error) {
 			return nil, err
 		}
 		if p.name == "mix" {
-			large := largeEvent(frames)
-			all["large"] = newPayload("large", esl.Plain, [][]byte{large})
-			apart := newPayload("apart", esl.Plain, frames)
-			for end := 0; end < len(apart.frames); {
-				end += len(frames[len(apart.ends)%len(frames)])
-				apart.ends = append(apart.ends, end)
-			}
-			all["apart"] = apart
+			all["large"] = newPayload("large", esl.Plain, [][]byte{largeEvent(frames)})
 		}
 		all[p.name] = newPayload(p.name, p.format, frames)
 	}
@@ -84,10 +85,10 @@ func newPayload(name string, format esl.Format, frames [][]byte) *payload {
 	for len(p.frames) < payloadBytes {
 		for _, f := range frames {
 			p.frames = append(p.frames, f...)
+			p.ends = append(p.ends, len(p.frames))
 		}
-		p.events += len(frames)
 	}
-	p.bytes = len(p.frames)
+	p.events, p.bytes = len(p.ends), len(p.frames)
 	return p
 }
 
