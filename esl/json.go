@@ -122,7 +122,7 @@ func (b *block) jsonName(off int) string {
 
 func (b *block) jsonNamed(off int, name string) bool {
 	after := off + len(name)
-	if b.buf[after] == '"' && sameName(b.string(off, after), name) {
+	if b.buf[after] == '"' && sameName(b.string(off, after), name) && !strings.ContainsAny(name, `"\`) {
 		return true
 	}
 	raw := b.string(off, stringEnd(b.buf, off))

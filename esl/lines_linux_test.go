@@ -63,3 +63,32 @@ func TestTextAtTheEndOfAPage(t *testing.T) {
 		}
 	}
 }
+
+// TestNamesAtTheEndOfAText looks for names that seem to stand where a text ends behind which there
+// is no memory.
+func TestNamesAtTheEndOfAText(t *testing.T) {
+	if !seeks {
+		return // an index is what finds names here
+	}
+	memory := beforeNothing(t)
+	for n := 1; n <= 2*tagBytes; n++ {
+		name := strings.Repeat("n", n)
+		for end, kind := range map[string]dialect{
+			"\n" + name + ":": plainEncoded, "\n" + name + ": ": plainEncoded, "\n" + name + ":\n": plainEncoded,
+			`,"` + name + `"`: jsonObject, `,"` + name + `"}`: jsonObject, `,"` + name + `":""}`: jsonObject,
+		} {
+			before := "First: " + strings.Repeat("x", 100)
+			if kind == jsonObject {
+				before = `{"First":"` + strings.Repeat("x", 100) + `"`
+			}
+			text := memory[len(memory)-len(before)-len(end):]
+			copy(text, before+end)
+			e := newEvent(text, kind)
+			e.buf = text
+			value, ok, sure := e.seek(name)
+			if want := strings.Contains(end, ":"); !sure || ok != want || value != "" {
+				t.Errorf("%q is %q, %v, sure: %v", end, value, ok, sure)
+			}
+		}
+	}
+}

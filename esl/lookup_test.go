@@ -41,6 +41,10 @@ func FuzzMember(f *testing.F) {
 	f.Add(`{"a":"a\",\"b\":\"","b":"1","Unique-ID":["x","b"],"c\"b":"2"}`+strings.Repeat(" ", 64), "b")
 	f.Add(`{ "Event-Name" : "X", "\u0061": "y", "_body": "\"b\":1"}`+strings.Repeat(" ", 64), "a")
 	f.Add(`{"one":{"b":"in"},"b":"out","Empty":"","Number":12,"list":[]}`+strings.Repeat(" ", 64), "b")
+	for _, name := range []string{":", ",", `B\`, `b"`, "a/b", "é", "Unique-ID"} {
+		f.Add(`{"":":x","B\"":"1","":"2","a\/b":"3","\u00e9":"4","Unique\u002dID":"5","Unique-ID":"6"}`+strings.Repeat(" ", 64), name)
+		f.Add(`{"":":x","B\"":"1","":"2","a\/b":"3","é":"4","Unique-ID":"6"}`+strings.Repeat(" ", 64), name)
+	}
 	f.Fuzz(func(t *testing.T, text, name string) {
 		names := []string{name, strings.ToUpper(name), bodyKey}
 		for name := range newEvent([]byte(text), jsonObject).Headers() {

@@ -63,12 +63,34 @@ func (b *block) copyLines(text []byte) {
 }
 
 // copyObject copies JSON. Only a flat object can be searched, and where another bracket stands in
-// it, if only in a value, this one may be none.
+// it, if only in a value, this one may be none; nor can one with letters written as numbers.
 func (b *block) copyObject(text []byte) {
 	b.buf = bytes.Clone(text)
-	if len(text) == 0 || text[0] != '{' || bytes.IndexByte(text[1:], '{') >= 0 {
+	if len(text) == 0 || text[0] != '{' || bytes.IndexByte(text[1:], '{') >= 0 || bytes.Contains(text, numbered) {
 		b.sought.Store(math.MaxUint32)
 	}
+}
+
+var numbered = []byte(`\u`)
+
+// oddInNames is what is either written with escapes or what stands between members too.
+var oddInNames = func() (odd [256]bool) {
+	for c := range ' ' {
+		odd[c] = true
+	}
+	for _, c := range []byte(`"\/,:`) {
+		odd[c] = true
+	}
+	return odd
+}()
+
+func hasOdd(name string) bool {
+	for i := range len(name) {
+		if oddInNames[name[i]] {
+			return true
+		}
+	}
+	return false
 }
 
 // A text that look-ups have gone through so often, in vain or up to a header far behind, is
@@ -140,15 +162,14 @@ func (b *block) seekLine(name string, first *byte) (value string, ok, sure bool)
 
 // seekMember is seek for JSON.
 func (b *block) seekMember(name string, first *byte) (value string, ok, sure bool) {
-	if sameName(name, bodyKey) {
+	if hasOdd(name) || sameName(name, bodyKey) {
 		return "", false, false
 	}
 	for at := len(`{"`); ; {
 		off, _, _ := seekName(&b.buf[0], len(b.buf), at, len(b.buf), first, len(name), '"', '"')
 		if off < 0 {
 			b.sought.Add(b.size)
-			// A name can be written with escapes.
-			return "", false, off == -1 && bytes.IndexByte(b.buf, '\\') < 0
+			return "", false, off == -1
 		}
 		b.went(off)
 		end := off + len(name)

@@ -115,6 +115,9 @@ compare:
 	MOVBLZX behind+49(FP), DX
 	CMPB (DI)(R8*1), DX
 	JNE  other
+	LEAQ 34(R13), R12
+	CMPQ R12, size+8(FP)
+	JGT  closer // behind the text there may be no memory
 	VPXOR (DI), Y7, Y4
 	SAME32(Y4)
 	JZ   found
