@@ -178,7 +178,11 @@ func (c *Client) Subscriptions() []string {
 }
 
 // Subscribe adds events to what the Client subscribes to, now and after every
-// reconnect. Without a connection it only takes note.
+// reconnect. Without a connection it only takes note. When FreeSWITCH refuses, with a
+// *ReplyError, the subscription stays as it was.
+//
+// It may be called by a handler and by OnUp. While the event queue is full, when the
+// answer would wait for them, it returns once the command is on its way.
 func (c *Client) Subscribe(ctx context.Context, names ...string) error {
 	c.mu.Lock()
 	before := subscription{names: slices.Clone(c.sub.names), classes: slices.Clone(c.sub.classes)}
@@ -191,8 +195,39 @@ func (c *Client) Subscribe(ctx context.Context, names ...string) error {
 	if err != nil || len(added) == 0 || conn == nil {
 		return err
 	}
-	if _, err = conn.Send(ctx, cmd); errors.Is(err, ErrDisconnected) {
+	answered := make(chan error, 1)
+	go func() { answered <- c.ask(context.WithoutCancel(ctx), conn, cmd, added) }()
+	look := time.NewTicker(stalledAgain)
+	defer look.Stop()
+	for {
+		select {
+		case err := <-answered:
+			return err
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-look.C:
+			if conn.stalled.Load() {
+				return nil
+			}
+		}
+	}
+}
+
+// stalledAgain is how often it is looked whether an answer waits for events to be handled.
+const stalledAgain = 20 * time.Millisecond
+
+// ask subscribes to what was added, and takes it back when that is refused: it would be refused
+// again, with all the rest, at each reconnect.
+func (c *Client) ask(ctx context.Context, conn *Conn, cmd Command, added []string) error {
+	_, err := conn.Send(ctx, cmd)
+	var refused *ReplyError
+	switch {
+	case errors.Is(err, ErrDisconnected):
 		return nil // the next connection will ask for it
+	case errors.As(err, &refused):
+		c.mu.Lock()
+		c.sub.remove(added)
+		c.mu.Unlock()
 	}
 	return err
 }

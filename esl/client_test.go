@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -333,42 +332,6 @@ func TestCloseWakesEverything(t *testing.T) {
 				}
 			}
 		})
-	}
-}
-
-// TestSubscribe adds events while connected, while not, and they last.
-func TestSubscribe(t *testing.T) {
-	srv := simulated(t, esltest.Config{Heartbeat: -1})
-	proxy := through(t, srv.Addr())
-	s := serve(t, esl.ClientConfig{Addr: proxy.Addr()})
-	if err := s.Subscribe(within(t), "bad name"); err == nil {
-		t.Error("a name with a space was taken")
-	}
-	receive(t, s.ups, "the first Up")
-	if err := s.Subscribe(within(t), "NOTIFY", "my::event"); err != nil {
-		t.Fatal(err)
-	}
-	check := func(names ...string) {
-		t.Helper()
-		for i, name := range names {
-			fire(t, srv, name, i)
-			if e := receive(t, s.events, name); !named(name)(e) {
-				t.Fatalf("got %v, want %s", e, name)
-			}
-		}
-	}
-	check("NOTIFY", "my::event")
-	proxy.Refuse(true)
-	proxy.Cut(faultproxy.FIN)
-	receive(t, s.downs, "OnDown")
-	if err := s.Subscribe(within(t), "TRAP", "CUSTOM your::event", "NOTIFY"); err != nil {
-		t.Fatal(err)
-	}
-	proxy.Refuse(false)
-	receive(t, s.ups, "Up")
-	check("NOTIFY", "my::event", "TRAP", "your::event")
-	if got, want := s.Subscriptions(), []string{"HEARTBEAT", "NOTIFY", "TRAP", "my::event", "your::event"}; !slices.Equal(got, want) {
-		t.Errorf("Subscriptions: %v, want %v", got, want)
 	}
 }
 

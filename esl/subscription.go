@@ -7,8 +7,10 @@ import (
 )
 
 // Filter is one of FreeSWITCH's event filters. Filters are an any-of list: an
-// event passes when one of them matches, so that several narrow nothing further.
-// A Client adds one for HEARTBEAT, which filters would drop too.
+// event passes when one of them matches, so that several narrow nothing further,
+// unless another one rejects it.
+// A Client adds those that let HEARTBEAT and BACKGROUND_JOB through, which filters would
+// drop too; with nothing but rejections, one that lets everything else through.
 type Filter struct {
 	// Header is the name of the header to look at, such as Unique-ID.
 	Header string
@@ -31,7 +33,7 @@ func (s *subscription) add(names ...string) (added []string, err error) {
 		name = strings.TrimSpace(name)
 		class, custom := strings.CutPrefix(name, "CUSTOM ")
 		switch {
-		case name == "" || strings.ContainsAny(class, " \t\r\n"):
+		case name == "" || strings.ContainsAny(class, " \t\r\n\x00"):
 			return nil, fmt.Errorf("esl: event %q: a name of FreeSWITCH's, a subclass of CUSTOM or ALL is allowed", name)
 		case name == "*":
 			name = "ALL"
@@ -48,41 +50,67 @@ func (s *subscription) add(names ...string) (added []string, err error) {
 	return added, nil
 }
 
-// command returns the event command for everything subscribed to.
+// remove takes back what add has added.
+func (s *subscription) remove(added []string) {
+	gone := func(name string) bool { return slices.Contains(added, name) }
+	s.names = slices.DeleteFunc(slices.Clone(s.names), gone)
+	s.classes = slices.DeleteFunc(slices.Clone(s.classes), gone)
+}
+
+// command returns the event command for everything subscribed to. What stands behind CUSTOM are
+// subclasses to FreeSWITCH, so that it comes last.
 func (s *subscription) command() Command {
-	names := s.names
-	if slices.Contains(names, "ALL") {
-		names = []string{"ALL"}
+	words := []string{"event", s.format.String()}
+	custom := len(s.classes) > 0
+	if slices.Contains(s.names, "ALL") {
+		words = append(words, "ALL")
+	} else {
+		for _, name := range s.names {
+			if name == "CUSTOM" {
+				custom = true
+				continue
+			}
+			words = append(words, name)
+		}
 	}
-	line := "event " + s.format.String() + " " + strings.Join(names, " ")
-	if len(s.classes) > 0 {
-		line += " CUSTOM " + strings.Join(s.classes, " ")
+	if custom {
+		words = append(append(words, "CUSTOM"), s.classes...)
 	}
-	return Line(line)
+	return Line(strings.Join(words, " "))
 }
 
 // commands returns all that is needed to set up a fresh connection.
 func (s *subscription) commands() []Command {
 	var cmds []Command
-	positive := false
 	for _, f := range s.filters {
-		positive = positive || !strings.HasPrefix(f.Value, "-")
 		cmds = append(cmds, Line("filter "+f.Header+" "+f.Value))
 	}
-	if positive {
+	switch {
+	case len(s.filters) == 0:
+	case slices.ContainsFunc(s.filters, func(f Filter) bool { return !f.rejects() }):
 		for _, name := range []string{"HEARTBEAT", "BACKGROUND_JOB"} {
 			cmds = append(cmds, Line("filter Event-Name "+name))
 		}
+	default:
+		// As soon as there is a filter, nothing passes but what one lets through.
+		cmds = append(cmds, Line("filter Event-Name /./"))
 	}
 	return append(cmds, s.command())
 }
 
+// rejects reports whether what matches is kept away: the last sign before the value counts.
+func (f Filter) rejects() bool {
+	rest := strings.TrimLeft(f.Value, "+- ")
+	signs := strings.TrimRight(f.Value[:len(f.Value)-len(rest)], " ")
+	return strings.HasSuffix(signs, "-")
+}
+
 func checkFilters(filters []Filter) error {
 	for _, f := range filters {
-		if f.Header == "" || strings.ContainsAny(f.Header, " \t\r\n") {
+		if f.Header == "" || strings.ContainsAny(f.Header, " \t\r\n\x00") {
 			return fmt.Errorf("esl: filter header %q: the name of one header is allowed", f.Header)
 		}
-		if f.Value == "" || strings.ContainsAny(f.Value, "\r\n") {
+		if f.Value == "" || strings.ContainsAny(f.Value, "\r\n\x00") {
 			return fmt.Errorf("esl: filter %s: value %q: a text of one line is allowed", f.Header, f.Value)
 		}
 	}

@@ -1,0 +1,161 @@
+package esl_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/genesis-esl/genesis/esl"
+	"github.com/genesis-esl/genesis/esl/esltest"
+	"github.com/genesis-esl/genesis/internal/faultproxy"
+)
+
+// TestSubscribe adds events while connected, while not, and they last.
+func TestSubscribe(t *testing.T) {
+	srv := simulated(t, esltest.Config{Heartbeat: -1})
+	proxy := through(t, srv.Addr())
+	s := serve(t, esl.ClientConfig{Addr: proxy.Addr()})
+	if err := s.Subscribe(within(t), "bad name"); err == nil {
+		t.Error("a name with a space was taken")
+	}
+	receive(t, s.ups, "the first Up")
+	if err := s.Subscribe(within(t), "NOTIFY", "my::event"); err != nil {
+		t.Fatal(err)
+	}
+	check := func(names ...string) {
+		t.Helper()
+		for i, name := range names {
+			fire(t, srv, name, i)
+			if e := receive(t, s.events, name); !named(name)(e) {
+				t.Fatalf("got %v, want %s", e, name)
+			}
+		}
+	}
+	check("NOTIFY", "my::event")
+	proxy.Refuse(true)
+	proxy.Cut(faultproxy.FIN)
+	receive(t, s.downs, "OnDown")
+	if err := s.Subscribe(within(t), "TRAP", "CUSTOM your::event", "NOTIFY"); err != nil {
+		t.Fatal(err)
+	}
+	proxy.Refuse(false)
+	receive(t, s.ups, "Up")
+	check("NOTIFY", "my::event", "TRAP", "your::event")
+	if got, want := s.Subscriptions(), []string{"HEARTBEAT", "NOTIFY", "TRAP", "my::event", "your::event"}; !slices.Equal(got, want) {
+		t.Errorf("Subscriptions: %v, want %v", got, want)
+	}
+}
+
+// TestSubscribeCustom: what stands behind CUSTOM would be subclasses.
+func TestSubscribeCustom(t *testing.T) {
+	srv := simulated(t, esltest.Config{Heartbeat: -1})
+	s := serve(t, esl.ClientConfig{Addr: srv.Addr(), Events: []string{"CUSTOM", "NOTIFY", "my::event"}})
+	receive(t, s.ups, "Up")
+	if err := s.Subscribe(within(t), "TRAP"); err != nil {
+		t.Fatal(err)
+	}
+	for i, name := range []string{"NOTIFY", "my::event", "TRAP"} {
+		fire(t, srv, name, i)
+		if e := receive(t, s.events, name); !named(name)(e) {
+			t.Errorf("got %v, want %s", e, name)
+		}
+	}
+}
+
+// TestRejectingFilters: as soon as there is a filter, FreeSWITCH sends nothing but what one lets through.
+func TestRejectingFilters(t *testing.T) {
+	for _, value := range []string{"-NOTIFY", "+-NOTIFY", " - NOTIFY"} {
+		srv := simulated(t, esltest.Config{Heartbeat: 20 * time.Millisecond})
+		s := serve(t, esl.ClientConfig{
+			Addr: srv.Addr(), Events: []string{"NOTIFY", "TRAP"}, Filters: []esl.Filter{{Header: "Event-Name", Value: value}},
+		})
+		receive(t, s.ups, "Up")
+		fire(t, srv, "NOTIFY", 1)
+		fire(t, srv, "TRAP", 2)
+		s.await(t, func(e *esl.Event) bool {
+			if e.Name() == "NOTIFY" {
+				t.Errorf("%q lets it through", value)
+			}
+			return e.Name() == "TRAP"
+		})
+		s.await(t, named("HEARTBEAT"))
+	}
+}
+
+// TestSubscribeRefused: what was refused is not asked for again, at no reconnect either.
+func TestSubscribeRefused(t *testing.T) {
+	l := listen(t)
+	s := serve(t, esl.ClientConfig{Addr: l.Addr().String(), Events: []string{"NOTIFY"}})
+	far := accept(t, l)
+	enter(far, "event plain HEARTBEAT NOTIFY")
+	receive(t, s.ups, "Up")
+	for range 2 {
+		refused := start(func() (struct{}, error) { return struct{}{}, s.Subscribe(within(t), "TRAP", "my::event") })
+		far.expect("event plain HEARTBEAT NOTIFY TRAP CUSTOM my::event")
+		far.reply("-ERR permission denied")
+		var reply *esl.ReplyError
+		if got := receive(t, refused, "Subscribe"); !errors.As(got.err, &reply) {
+			t.Errorf("got %v", got.err)
+		}
+	}
+	if got, want := s.Subscriptions(), []string{"HEARTBEAT", "NOTIFY"}; !slices.Equal(got, want) {
+		t.Errorf("subscribed to %v, want %v", got, want)
+	}
+	far.fin()
+	enter(accept(t, l), "event plain HEARTBEAT NOTIFY")
+	receive(t, s.ups, "the second Up")
+}
+
+// enter lets a Client in that asks for this, and may not run background jobs.
+func enter(far *peer, subscription string) {
+	far.send(esl.AppendAuthRequest(nil))
+	far.next()
+	far.reply("+OK accepted")
+	far.expect(subscription)
+	far.reply("+OK")
+	far.next() // event plain BACKGROUND_JOB
+	far.reply("-ERR permission denied")
+}
+
+// TestSubscribeWhileEventsWait: the answer stands behind events that only the caller could take.
+func TestSubscribeWhileEventsWait(t *testing.T) {
+	l, full, asked := listen(t), make(chan struct{}), make(chan error, 1)
+	var once sync.Once
+	var client *esl.Client
+	cfg := esl.ClientConfig{
+		Addr: l.Addr().String(), Events: []string{"NOTIFY"}, Queue: esl.QueueLimits{Events: 10},
+		Hooks: &esl.Hooks{Stalled: func(stalled bool) {
+			if stalled {
+				once.Do(func() { close(full) })
+			}
+		}},
+		OnUp: func(ctx context.Context, _ esl.Up) {
+			select {
+			case <-full:
+				asked <- client.Subscribe(ctx, "TRAP")
+			case <-ctx.Done():
+			}
+		},
+	}
+	client, err := esl.NewClient(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	ended := start(func() (struct{}, error) {
+		return struct{}{}, client.Serve(within(t), esl.HandlerFunc(func(context.Context, *esl.Event) {}))
+	})
+	far := accept(t, l)
+	enter(far, "event plain HEARTBEAT NOTIFY")
+	far.send([]byte(strings.Repeat(string(event("NOTIFY")), 1000)))
+	if err := receive(t, asked, "Subscribe in OnUp"); err != nil {
+		t.Error(err)
+	}
+	far.expect("event plain HEARTBEAT NOTIFY TRAP")
+	client.Close()
+	receive(t, ended, "Serve")
+}
