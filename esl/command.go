@@ -138,7 +138,7 @@ func checkMessage(message string) error {
 	if strings.ContainsAny(head, "\x00") || strings.Count(head, "\r") != strings.Count(head, "\r\n") {
 		return fmt.Errorf("%w: it has a lone CR or a NUL", ErrInjection)
 	}
-	length := 0
+	length, lengths := 0, 0
 	for _, line := range lines[1:] {
 		name, value, ok := strings.Cut(line, ":")
 		if !ok || name == "" {
@@ -150,6 +150,9 @@ func checkMessage(message string) error {
 				return fmt.Errorf("%w: its Content-Length is %q", ErrInjection, value)
 			}
 			length = n
+			if lengths++; lengths > 1 {
+				return fmt.Errorf("%w: it has two Content-Lengths", ErrInjection) // FreeSWITCH reads a body at each
+			}
 		}
 	}
 	if len(body) != length {

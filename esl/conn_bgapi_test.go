@@ -57,6 +57,20 @@ func TestBgAPI(t *testing.T) {
 	}
 }
 
+// TestBgAPIWithCRLF: an event is known by its name, whatever its lines end with.
+func TestBgAPIWithCRLF(t *testing.T) {
+	c, far := connected(t, esl.ConnConfig{})
+	done := start(func() (string, error) { return c.BgAPI(within(t), "status") })
+	far.subscribed()
+	id := far.job("status")
+	far.reply("+OK Job-UUID: " + id)
+	body := "Event-Name: BACKGROUND_JOB\r\nJob-UUID: " + id + "\r\nContent-Length: 2\r\n\r\nUP"
+	far.send(fmt.Appendf(nil, "Content-Length: %d\nContent-Type: text/event-plain\n\n%s", len(body), body))
+	if got := receive(t, done, "the job"); got.value != "UP" || got.err != nil {
+		t.Errorf("got %q, %v", got.value, got.err)
+	}
+}
+
 // TestBgAPIEventBeforeReply: the id is our own, so the order does not matter.
 func TestBgAPIEventBeforeReply(t *testing.T) {
 	c, far := connected(t, esl.ConnConfig{})

@@ -251,12 +251,7 @@ func TestAccept(t *testing.T) {
 	far.expect("connect")
 	far.expect("linger")
 	far.expect("nosuch")
-	d := esl.NewDecoder(strings.NewReader(string(recording(t, "h1_async_full"))), esl.Limits{})
-	frame, err := d.Next()
-	if err != nil {
-		t.Fatal(err)
-	}
-	far.send(frame.Raw)
+	far.send(channelData(t))
 	far.reply("+OK will linger")
 	far.reply("-ERR command not found")
 	got := receive(t, done, "Accept")
@@ -267,6 +262,16 @@ func TestAccept(t *testing.T) {
 	if name := got.value.replies[0].Event().Name(); name != "CHANNEL_DATA" || got.value.replies[0].Event().UUID() == "" || got.value.replies[2].OK() {
 		t.Errorf("replies %v, event %q", got.value.replies, name)
 	}
+}
+
+// channelData is what FreeSWITCH answered to connect.
+func channelData(t *testing.T) []byte {
+	d := esl.NewDecoder(strings.NewReader(string(recording(t, "h1_async_full"))), esl.Limits{})
+	frame, err := d.Next()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return frame.Raw
 }
 
 func TestAcceptFails(t *testing.T) {
@@ -300,6 +305,31 @@ func TestAcceptFails(t *testing.T) {
 			}
 			if _, err := nc.Write([]byte("x")); err == nil {
 				t.Error("the socket is still open")
+			}
+		})
+	}
+}
+
+// TestAcceptEndsBehindARefusal: a refusal is no harm, what follows it may be.
+func TestAcceptEndsBehindARefusal(t *testing.T) {
+	for name, tc := range map[string]struct {
+		end  func(*peer)
+		want error
+	}{"closed": {(*peer).fin, esl.ErrDisconnected}, "mute": {func(*peer) {}, context.DeadlineExceeded}} {
+		t.Run(name, func(t *testing.T) {
+			nc, far := socketPair(t)
+			ctx, cancel := context.WithTimeout(context.Background(), 200*time.Millisecond)
+			defer cancel()
+			done := start(func() (*esl.Conn, error) {
+				c, _, err := esl.Accept(ctx, nc, esl.ConnConfig{}, esl.Line("linger"), esl.Line("myevents"))
+				return c, err
+			})
+			far.expect("connect")
+			far.send(channelData(t))
+			far.reply("-ERR command not found")
+			tc.end(far)
+			if got := receive(t, done, "Accept"); got.value != nil || !errors.Is(got.err, tc.want) {
+				t.Errorf("got %v, %v; want %v", got.value, got.err, tc.want)
 			}
 		})
 	}

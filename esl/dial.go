@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 	"time"
 
@@ -163,6 +164,11 @@ func Accept(ctx context.Context, nc net.Conn, cfg ConnConfig, then ...Command) (
 	var refused *ReplyError
 	if errors.As(err, &refused) && replies[0].OK() {
 		err = nil
+		if slices.Contains(replies, nil) { // something worse came behind the refusal
+			if err = context.Cause(ctx); c.Err() != nil {
+				err = &DisconnectedError{Sent: true, Cause: c.Err()}
+			}
+		}
 	}
 	if err == nil && replies[0].Event().Name() != "CHANNEL_DATA" {
 		err = fmt.Errorf("%w: the answer to connect is %q", ErrProtocol, replies[0].Text())

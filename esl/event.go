@@ -77,7 +77,7 @@ func (e *Event) firstName() (id uint8, ok bool) {
 	}
 	if name, ok := strings.CutPrefix(e.string(0, int(e.size)), first); ok {
 		if i := strings.IndexByte(name, closing); i >= 0 {
-			return eventID(name[:i]), true
+			return eventID(strings.TrimSuffix(name[:i], "\r")), true
 		}
 	}
 	return 0, false
