@@ -54,6 +54,8 @@ type dispatcher struct {
 	aborted atomic.Bool // what waits is not to be handled
 	dropped atomic.Int64
 	workers sync.WaitGroup
+	alive   atomic.Int64 // workers
+	staff   []*worker
 }
 
 // Defaults of App.
@@ -92,7 +94,9 @@ func newDispatcher(ctx context.Context, a *App, r *router) *dispatcher {
 	}
 	d.idle.stack = make([]*worker, 0, workers)
 	for i := range workers {
-		d.start(&worker{d: d, home: i & (len(d.shards) - 1), park: make(chan struct{}, 1)})
+		w := &worker{d: d, home: i & (len(d.shards) - 1), park: make(chan struct{}, 1)}
+		d.staff = append(d.staff, w)
+		d.start(w)
 	}
 	return d
 }
@@ -207,6 +211,13 @@ func (d *dispatcher) await(ctx context.Context, size int) bool {
 	}
 }
 
+// settle counts the events of a run as done.
+func (d *dispatcher) settle(r *run) {
+	r.shard.doneBytes.Add(r.bytes)
+	r.shard.done.Add(int64(r.events))
+	d.freed(false)
+}
+
 // freed wakes the intake when it waits and enough has been done. A worker that
 // is about to rest wakes it in any case, for what is left may be stuck.
 func (d *dispatcher) freed(resting bool) {
@@ -267,7 +278,22 @@ func (d *dispatcher) stop(drain time.Duration, cancel context.CancelCauseFunc) (
 	if !ended {
 		ended = within(abandonAfter, done)
 	}
-	return int(d.dropped.Load()), ended
+	dropped = int(d.dropped.Load())
+	if !ended {
+		dropped += d.stranded()
+	}
+	return dropped, ended
+}
+
+// stranded returns how many events wait behind handlers that do not return: all that are neither
+// done with nor in the hands of such a handler.
+func (d *dispatcher) stranded() int {
+	waiting, _ := d.backlog()
+	waiting -= int(d.alive.Load())
+	for _, w := range d.staff {
+		waiting -= int(w.seen.Load())
+	}
+	return max(waiting, 0)
 }
 
 // abandonAfter is how long a handler may take to return once its context has

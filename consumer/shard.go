@@ -53,7 +53,7 @@ type shard struct {
 
 	// ready counts the calls in the ready list; written under mu, read without.
 	ready atomic.Int64
-	// done and doneBytes count all events that have left the shard; likewise.
+	// done and doneBytes count all events that have been handled.
 	done      atomic.Int64
 	doneBytes atomic.Int64
 
@@ -223,8 +223,6 @@ func (s *shard) take() run {
 func (s *shard) finish(r *run) {
 	r.last.next = s.freeNodes
 	s.freeNodes = r.first
-	s.done.Store(s.done.Load() + int64(r.events))
-	s.doneBytes.Store(s.doneBytes.Load() + r.bytes)
 	c := r.call
 	c.running = false
 	if c.head == nil {

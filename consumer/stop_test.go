@@ -89,6 +89,70 @@ func TestHandlersThatNeverEndAreLeft(t *testing.T) {
 	await(t, ended, "the handler")
 }
 
+// TestEventsBehindThemAreCounted: what waits behind handlers that do not return is lost, and said to be.
+func TestEventsBehindThemAreCounted(t *testing.T) {
+	const events, before = 1000, 10 // as many are handled first
+	for _, workers := range []int{1, 4} {
+		for _, calls := range []int{1, 100} {
+			app := newApp()
+			app.Workers, app.DrainTimeout = workers, -1
+			release, full := make(chan struct{}), make(chan struct{})
+			var begun, dropped atomic.Int64
+			app.Hooks = &consumer.Hooks{Dropped: func(_ string, n int) { dropped.Add(int64(n)) }}
+			stuck := make(chan struct{}, events)
+			app.HandleFunc("*", func(context.Context, *esl.Event) error {
+				<-full
+				if begun.Add(1) > before {
+					stuck <- struct{}{}
+					<-release
+				}
+				return nil
+			})
+			err := app.Run(t.Context(), func(ctx context.Context, h esl.Handler) error {
+				for i := range events {
+					h.HandleEvent(ctx, event("DTMF", callName(i%calls), i))
+				}
+				close(full)
+				for range min(workers, calls) {
+					await(t, stuck, "a handler")
+				}
+				return nil
+			})
+			if got := begun.Load() + dropped.Load(); err != nil || got != events {
+				t.Errorf("%d workers, %d calls: of %d events %d were given to handlers and %d dropped, %v",
+					workers, calls, events, begun.Load(), dropped.Load(), err)
+			}
+			close(release)
+		}
+	}
+}
+
+// TestBacklogOfOneWorker: what has been handled waits no longer, though several calls are taken at once.
+func TestBacklogOfOneWorker(t *testing.T) {
+	const calls = 200
+	app := newApp()
+	app.Workers = 1
+	full, handled := make(chan struct{}), 0
+	app.HandleFunc("*", func(context.Context, *esl.Event) error {
+		<-full
+		if events, _ := app.Backlog(); events != calls-handled {
+			t.Errorf("%d wait after %d of %d", events, handled, calls)
+		}
+		handled++
+		return nil
+	})
+	err := app.Run(t.Context(), func(ctx context.Context, h esl.Handler) error {
+		for i := range calls {
+			h.HandleEvent(ctx, event("DTMF", callName(i), i))
+		}
+		close(full)
+		return nil
+	})
+	if err != nil || handled != calls {
+		t.Errorf("%d handled, %v", handled, err)
+	}
+}
+
 func TestServedOnceAtATime(t *testing.T) {
 	app := newApp()
 	var j journal

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/genesis-esl/genesis/esl"
@@ -15,8 +16,10 @@ type worker struct {
 	d    *dispatcher
 	home int // the shard it looks into first
 	park chan struct{}
-	runs []run // taken at once
-	at   int   // of runs, the one at hand
+	runs []run        // taken at once
+	at   int          // of runs, the one at hand
+	past int          // events of it that have been handled
+	seen atomic.Int64 // past, for others; see passed
 
 	searching bool // woken to look for work and has not found any yet
 	streak    int  // runs taken from the home shard in a row
@@ -35,8 +38,10 @@ const maxStreak = 64
 // start runs a worker on a new goroutine.
 func (d *dispatcher) start(w *worker) {
 	d.workers.Add(1)
+	d.alive.Add(1)
 	go func() {
 		defer d.workers.Done()
+		defer d.alive.Add(-1)
 		returned := false
 		defer func() {
 			if !returned {
@@ -55,13 +60,24 @@ func (d *dispatcher) start(w *worker) {
 func (w *worker) work() {
 	for {
 		for ; w.at < len(w.runs); w.at++ {
-			for r := &w.runs[w.at]; r.at != nil; r.at = r.at.next {
+			r := &w.runs[w.at]
+			for ; r.at != nil; r.at = r.at.next {
 				w.handle(r, r.at)
+				w.passed(r)
 			}
+			w.d.settle(r)
+			w.past = 0
 		}
 		if !w.next() {
 			return
 		}
+	}
+}
+
+// passed counts an event of a run, lest it be taken for lost if the next one is never done with.
+func (w *worker) passed(r *run) {
+	if w.past++; r.events > 1 {
+		w.seen.Store(int64(w.past % r.events))
 	}
 }
 
@@ -80,7 +96,6 @@ func (w *worker) next() bool {
 			w.take(s)
 		}
 		s.mu.Unlock()
-		w.d.freed(false)
 		if len(w.runs) > 0 {
 			return true
 		}
