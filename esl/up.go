@@ -8,7 +8,8 @@ type Up struct {
 	// First is true for the first connection of a Client; nothing was missed then.
 	First bool
 	// Restarted is true when the Core-UUID has changed: FreeSWITCH was restarted and
-	// every channel known before is gone.
+	// every channel known before is gone. With MissedUnknown it is false, for nobody
+	// knows: the Core-UUID of the next event will tell.
 	Restarted bool
 	// Down is how long the Client was without a connection; zero when First.
 	Down time.Duration
