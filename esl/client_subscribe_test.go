@@ -159,3 +159,25 @@ func TestSubscribeWhileEventsWait(t *testing.T) {
 	client.Close()
 	receive(t, ended, "Serve")
 }
+
+// TestNewClientRefuses what FreeSWITCH could not be asked for, and names it.
+func TestNewClientRefuses(t *testing.T) {
+	for want, cfg := range map[string]esl.ClientConfig{
+		`address "here"`:            {Addr: "here"},
+		`event ""`:                  {Events: []string{""}},
+		`event "two names"`:         {Events: []string{"two names"}},
+		`event "a\x00b"`:            {Events: []string{"a\x00b"}},
+		`filter header "a b"`:       {Filters: []esl.Filter{{Header: "a b", Value: "c"}}},
+		`filter a: value ""`:        {Filters: []esl.Filter{{Header: "a"}}},
+		`filter a: value "b\nc"`:    {Filters: []esl.Filter{{Header: "a", Value: "b\nc"}}},
+		`filter a: value "b\x00"`:   {Filters: []esl.Filter{{Header: "a", Value: "b\x00"}}},
+		`filter a: value "-/b/"`:    {Filters: []esl.Filter{{Header: "a", Value: "-/b/"}}},
+		`user has a line break`:     {User: "a\nb"},
+		`password has a line break`: {Password: "a\nb"},
+	} {
+		client, err := esl.NewClient(cfg)
+		if client != nil || err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, %v; want %s", client, err, want)
+		}
+	}
+}

@@ -15,7 +15,8 @@ type Filter struct {
 	// Header is the name of the header to look at, such as Unique-ID.
 	Header string
 	// Value is what the header must equal, without regard to case; or /re/, a regular
-	// expression; or either behind a minus sign, which rejects what matches.
+	// expression; or a text behind a minus sign, which rejects what equals it. FreeSWITCH
+	// takes no regular expression there.
 	Value string
 }
 
@@ -112,6 +113,9 @@ func checkFilters(filters []Filter) error {
 		}
 		if f.Value == "" || strings.ContainsAny(f.Value, "\r\n\x00") {
 			return fmt.Errorf("esl: filter %s: value %q: a text of one line is allowed", f.Header, f.Value)
+		}
+		if f.rejects() && strings.HasPrefix(strings.TrimLeft(f.Value, "+- "), "/") {
+			return fmt.Errorf("esl: filter %s: value %q: FreeSWITCH rejects by a plain text only", f.Header, f.Value)
 		}
 	}
 	return nil
