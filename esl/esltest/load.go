@@ -43,7 +43,7 @@ type Report struct {
 	// Started, Answered and Ended count calls. Failed are those that ended
 	// without ever having been answered; Skipped still waited for their place
 	// among Load.Concurrent when Load.Duration or ctx ended; Refused could not
-	// be started.
+	// be started: too many sessions, or a server between Stop and Resume.
 	Started  int `json:"started"`
 	Answered int `json:"answered"`
 	Ended    int `json:"ended"`
@@ -145,6 +145,8 @@ type tally struct {
 // Load starts calls as l says and reports what has become of them. It returns
 // when all have ended. When ctx ends, no more calls are started, those that are
 // left are hung up, and the report says what had happened; that is no error.
+// Between Stop and Resume calls are refused, as by a FreeSWITCH that restarts;
+// before Start and after Close they are an error.
 func (s *Server) Load(ctx context.Context, l Load) (Report, error) {
 	if l.Call.UUID != "" {
 		return Report{}, errors.New("esltest: the calls of a load cannot share a UUID")
@@ -179,7 +181,7 @@ func (s *Server) startCalls(ctx context.Context, l *Load, t *tally) error {
 	for {
 		due := l.due(time.Since(t.begun))
 		for ; placed < due && t.room(l.Concurrent) && ctx.Err() == nil; placed++ {
-			if s.current() == nil {
+			if !s.serving() {
 				return errors.New("esltest: server is not running")
 			}
 			s.place(l, t, time.Duration(float64(placed)/l.Rate*float64(time.Second)))
@@ -201,6 +203,13 @@ func (s *Server) startCalls(ctx context.Context, l *Load, t *tally) error {
 			over = true
 		}
 	}
+}
+
+// serving tells whether calls may still be placed, if not now then after Resume.
+func (s *Server) serving() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.addr != "" && !s.shutdown
 }
 
 // due returns how many calls have had their turn when a load has been going on for so long.

@@ -92,6 +92,34 @@ func TestLoadHangsUpWhatStays(t *testing.T) {
 	}
 }
 
+// A FreeSWITCH that restarts refuses calls for a while; the load goes on.
+func TestLoadOutlivesARestart(t *testing.T) {
+	srv := start(t, esltest.Config{})
+	seconds, before := 0, 0
+	report, err := srv.Load(testContext(t), esltest.Load{
+		Rate: 50, Calls: 120, Call: esltest.CallConfig{HangupAfter: 10 * time.Millisecond},
+		Progress: func(r esltest.Report) {
+			var err error
+			switch seconds++; seconds {
+			case 1:
+				err = srv.Stop()
+			case 2:
+				before, err = r.Started, srv.Resume()
+			}
+			if err != nil {
+				t.Error(err)
+			}
+		},
+	})
+	if err != nil || report.Refused == 0 || report.Started != 120-report.Refused || report.Started <= before || report.Ended != report.Started {
+		t.Errorf("%d calls before the return of FreeSWITCH, report %+v, %v", before, report, err)
+	}
+	srv.Close()
+	if report, err := srv.Load(testContext(t), esltest.Load{Calls: 1}); err == nil {
+		t.Errorf("no error after Close, %+v", report)
+	}
+}
+
 func TestLoadRefuses(t *testing.T) {
 	srv := start(t, esltest.Config{})
 	for name, load := range map[string]esltest.Load{
