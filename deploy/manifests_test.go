@@ -88,9 +88,7 @@ func commandLines(t *testing.T) map[string][]string {
 		}
 		lines["Dockerfile: "+m[0]] = line
 	}
-	unit := read(t, "systemd/genesis@.service")
-	flags := regexp.MustCompile(`\$GENESIS_ARGS (--\S+) `).FindStringSubmatch(unit)
-	lines["systemd"] = []string{"consumer", flags[1], "/dev/null"}
+	lines["systemd"] = unit(t).line("consumer")
 	return lines
 }
 
