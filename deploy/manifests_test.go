@@ -16,6 +16,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/goccy/go-yaml"
 
@@ -154,6 +155,44 @@ func TestProbesOfManifests(t *testing.T) {
 			if at(doc, "spec", "template", "spec", "securityContext", "runAsNonRoot") != true {
 				t.Errorf("%s runs as root", path)
 			}
+		}
+	}
+}
+
+// TestGracePeriods holds the time until a process is killed against the time it takes
+// to stop: long enough for it, and not much longer, or calls are cut that had time left.
+func TestGracePeriods(t *testing.T) {
+	lines := commandLines(t)
+	seconds := func(v any) time.Duration {
+		d, err := time.ParseDuration(strings.TrimSuffix(fmt.Sprint(v), "s") + "s")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return d
+	}
+	grace := map[string]time.Duration{"compose": seconds(at(documents(t, "compose/compose.yml")[0], "services", "genesis", "stop_grace_period"))}
+	for _, path := range []string{"kubernetes/consumer.yaml", "kubernetes/outbound.yaml"} {
+		for _, doc := range documents(t, path) {
+			if doc["kind"] == "Deployment" {
+				grace[path] = seconds(at(doc, "spec", "template", "spec", "terminationGracePeriodSeconds"))
+			}
+		}
+	}
+	s := unit(t)
+	example := regexp.MustCompile(`GENESIS_SHUTDOWN_TIMEOUT=(\S+)`).FindStringSubmatch(read(t, "systemd/genesis@.service"))
+	grace["systemd"], lines["systemd"] = seconds(s["TimeoutStopSec"][0]), []string{"--shutdown-timeout", example[1]}
+	for where, granted := range grace {
+		needed := 10*time.Second + 5*time.Second // the default --shutdown-timeout, telemetry
+		for i, word := range lines[where] {
+			switch word {
+			case "--drain-delay":
+				needed += seconds(lines[where][i+1])
+			case "--shutdown-timeout":
+				needed += seconds(lines[where][i+1]) - 10*time.Second
+			}
+		}
+		if granted < needed || granted > needed+20*time.Second {
+			t.Errorf("%s: %v until it is killed, but it stops within %v", where, granted, needed)
 		}
 	}
 }
