@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"maps"
 	"os"
+	"strconv"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -32,13 +33,22 @@ func settingsOf(c *cli.Context) settings {
 			}
 		}
 	}
-	if c.Bool("json") {
-		s[genesis.EnvLogFormat] = "json"
+	// What is false goes before its variable too.
+	if c.IsSet("json") {
+		if s[genesis.EnvLogFormat] = "text"; c.Bool("json") {
+			s[genesis.EnvLogFormat] = "json"
+		}
 	}
-	if c.Bool("trace-event-headers") {
-		s[genesis.EnvTraceEventHeaders] = "true"
+	if c.IsSet("trace-event-headers") {
+		s[genesis.EnvTraceEventHeaders] = strconv.FormatBool(c.Bool("trace-event-headers"))
 	}
 	return s
+}
+
+// json tells whether logs, events and reports are JSON lines.
+func (s settings) json() bool {
+	format, _ := s.lookup(genesis.EnvLogFormat)
+	return strings.EqualFold(format, "json")
 }
 
 // variablesOf are the variables of a flag.
@@ -70,8 +80,7 @@ func (s settings) environ() []string {
 func (s settings) logger() *slog.Logger {
 	value, _ := s.lookup(genesis.EnvLogLevel)
 	level, _ := observability.ParseLevel(value)
-	format, _ := s.lookup(genesis.EnvLogFormat)
-	return slog.New(observability.NewLogHandler(os.Stderr, observability.LogConfig{Level: level, JSON: format == "json"}))
+	return slog.New(observability.NewLogHandler(os.Stderr, observability.LogConfig{Level: level, JSON: s.json()}))
 }
 
 // serviceFlags are those of every command that runs an app.
