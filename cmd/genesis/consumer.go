@@ -55,7 +55,7 @@ func runConsumer(c *cli.Context) error {
 	switch {
 	case l.path == "":
 		app, err := printer.New(os.Stdout, printer.Config{
-			JSON:   c.Bool("json") || !term.IsTerminal(int(os.Stdout.Fd())),
+			JSON:   l.settings.json() || !term.IsTerminal(int(os.Stdout.Fd())),
 			Events: c.StringSlice("event"), Filters: c.StringSlice("filter"), Matches: c.StringSlice("match"),
 		})
 		if err != nil {

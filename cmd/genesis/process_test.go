@@ -87,12 +87,21 @@ type process struct {
 	ended          chan struct{}
 }
 
-// genesis starts the command. Probes are on a free port of the loopback address.
+// startGenesis starts the command. Probes are on a free port of the loopback address.
 func startGenesis(t *testing.T, args ...string) *process {
+	t.Helper()
+	return startGenesisOn(t, nil, args...)
+}
+
+// startGenesisOn has the command's stdout be a file, unless it is nil.
+func startGenesisOn(t *testing.T, stdout *os.File, args ...string) *process {
 	t.Helper()
 	p := &process{t: t, cmd: exec.Command(os.Args[0], args...), stdout: newStream(), stderr: newStream(), ended: make(chan struct{})}
 	p.cmd.Env = append(os.Environ(), asGenesis+"=1", "GENESIS_OBSERVABILITY_HOST=127.0.0.1", "GENESIS_OBSERVABILITY_PORT=0")
 	p.cmd.Stdout, p.cmd.Stderr = p.stdout, p.stderr
+	if stdout != nil {
+		p.cmd.Stdout = stdout
+	}
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}

@@ -196,7 +196,7 @@ func drive(c *cli.Context, sim *esltest.Server, scenario *esltest.Scenario) erro
 }
 
 func show(c *cli.Context, report esltest.Report) error {
-	if c.Bool("json") {
+	if settingsOf(c).json() {
 		return json.NewEncoder(c.App.Writer).Encode(report)
 	}
 	_, err := fmt.Fprintln(c.App.Writer, report)
