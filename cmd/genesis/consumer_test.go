@@ -7,8 +7,10 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -132,6 +134,23 @@ func TestConsumerHealthContract(t *testing.T) {
 	check = startGenesis(t, "healthcheck", "--observability-port", port(url))
 	if code := check.wait(); code != 1 || !strings.Contains(check.stderr.String(), "connection refused") {
 		t.Errorf("healthcheck of nothing: exit code %d, %s", code, check.stderr)
+	}
+}
+
+// The proxy answers that all is well with an app that does not exist.
+func TestHealthcheckAsksTheAppItself(t *testing.T) {
+	var asked atomic.Int64
+	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		asked.Add(1)
+		_, _ = io.WriteString(w, `{"status": "ok"}`)
+	}))
+	defer proxy.Close()
+	t.Setenv("HTTP_PROXY", proxy.URL)
+	t.Setenv("NO_PROXY", "")
+	// An address for documentation: nobody has it, and Go leaves out the proxy for loopback addresses alone.
+	check := startGenesis(t, "healthcheck", "--observability-host", "192.0.2.1", "--timeout", "100ms")
+	if code := check.wait(); code != 1 || asked.Load() != 0 {
+		t.Errorf("exit code %d, %d requests to the proxy", code, asked.Load())
 	}
 }
 

@@ -41,7 +41,8 @@ func healthcheck(c *cli.Context) error {
 	if c.Bool("ready") {
 		path = "/ready"
 	}
-	client := &http.Client{Timeout: c.Duration("timeout")}
+	// Straight to the app: a proxy of the environment does not reach this host's ports, or answers for the app.
+	client := &http.Client{Timeout: c.Duration("timeout"), Transport: &http.Transport{DisableKeepAlives: true}}
 	resp, err := client.Get("http://" + net.JoinHostPort(host, c.String("observability-port")) + path)
 	if err != nil {
 		var broken *url.Error
