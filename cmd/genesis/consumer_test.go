@@ -8,6 +8,7 @@ import (
 	"maps"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -194,6 +195,34 @@ func TestConsumerOutlivesFreeSWITCH(t *testing.T) {
 			t.Errorf("event handled twice: %+v", ev)
 		}
 		seen[ev] = true
+	}
+}
+
+// Nobody reads what the app prints, so its handlers never end; with 0s it does not wait for them.
+func TestConsumerStopsAtOnce(t *testing.T) {
+	unread, stdout, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unread.Close()
+	defer stdout.Close()
+	for err == nil { // until the pipe is full
+		if err = stdout.SetWriteDeadline(time.Now().Add(100 * time.Millisecond)); err == nil {
+			_, err = stdout.Write(make([]byte, 4096))
+		}
+	}
+	if !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Fatal(err)
+	}
+	app := startGenesisOn(t, stdout, "consumer", "--simulate", "--shutdown-timeout", "0s")
+	url := app.url()
+	for metrics(t, url, "genesis_dispatch_queue_depth", "")[""] == 0 {
+		<-time.After(10 * time.Millisecond)
+	}
+	began := time.Now()
+	app.stop()
+	if took := time.Since(began); took > 8*time.Second { // a second for handlers to see that their context has ended
+		t.Errorf("stopped after %v", took)
 	}
 }
 
