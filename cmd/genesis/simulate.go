@@ -37,7 +37,7 @@ func simulateCommand() *cli.Command {
 			&cli.DurationFlag{Name: "duration", DefaultText: "until stopped", Usage: "start calls for `TIME`, then report and end"},
 			&cli.IntFlag{Name: "calls", DefaultText: "no bound", Usage: "start `N` calls (within --duration, if given), then report and end"},
 			&cli.IntFlag{Name: "concurrent", DefaultText: "no bound", Usage: "have `N` calls at a time at most; others wait for their place"},
-			&cli.DurationFlag{Name: "call-duration", Value: 3 * time.Second, Usage: "the caller hangs up after `TIME`"},
+			&cli.DurationFlag{Name: "call-duration", Value: 3 * time.Second, Usage: "the caller hangs up after `TIME`, or 10s after the end of --calls or --duration"},
 			&cli.StringFlag{Name: "outbound", Usage: "connect the calls to the outbound server at `HOST:PORT`"},
 			&cli.StringFlag{Name: "to", Value: "9196", Usage: "dial `NUMBER`"},
 			&cli.StringFlag{Name: "digits", Usage: "press `DIGITS` once answered"},
