@@ -40,11 +40,11 @@ func (l QueueLimits) withDefaults() QueueLimits {
 	return l
 }
 
-// eventQueue hands events from the goroutine that reads the socket to the one
-// that takes them, a batch at a time.
+// eventQueue hands events from the goroutine that reads the socket to those that
+// take them, a batch at a time.
 type eventQueue struct {
 	limits QueueLimits
-	ready  chan struct{} // holds one token while events wait
+	ready  chan struct{} // holds one token while events wait, and for good once closed
 
 	mu     sync.Mutex
 	space  sync.Cond
@@ -119,8 +119,9 @@ func (q *eventQueue) pop(dst []*Event) (n int, over bool) {
 		if cap(q.events) > 4096 {
 			q.events = nil // a burst is over
 		}
-	} else {
-		q.signal()
+	}
+	if q.closed || len(q.events) > q.head {
+		q.signal() // the next one who waits has something to take, or learns of the end
 	}
 	if n > 0 {
 		q.space.Broadcast()
