@@ -5,8 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
+	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/genesis-esl/genesis/esl"
@@ -206,6 +209,46 @@ func checkLost(t *testing.T, err error, sent bool) {
 	var lost *esl.DisconnectedError
 	if !errors.Is(err, esl.ErrDisconnected) || !errors.As(err, &lost) || lost.Sent != sent || lost.Cause == nil {
 		t.Errorf("got %v, want ErrDisconnected with Sent %v and a cause", err, sent)
+	}
+}
+
+// lingering is a socket that closes a little later, and counts what is written until then.
+type lingering struct {
+	net.Conn
+	written atomic.Int64
+}
+
+func (l *lingering) Write(b []byte) (int, error) {
+	n, err := l.Conn.Write(b)
+	l.written.Add(int64(n))
+	return n, err
+}
+
+func (l *lingering) Close() error {
+	for range 10 {
+		runtime.Gosched()
+	}
+	return l.Conn.Close()
+}
+
+// TestNotSentIsNotWritten ends connections just as a command is about to be written: where
+// the error says that it was not sent, no byte of it may follow.
+func TestNotSentIsNotWritten(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1)) // one goroutine after the other
+	for range 50 {
+		nc, _ := socketPair(t)
+		socket := &lingering{Conn: nc}
+		c := esl.NewConn(socket, esl.ConnConfig{})
+		done := start(func() (string, error) { return c.API(context.Background(), "originate user/1000 &park") })
+		runtime.Gosched()
+		c.Close()
+		var lost *esl.DisconnectedError
+		if got := receive(t, done, "the command"); !errors.As(got.err, &lost) {
+			t.Fatalf("got %v, want a DisconnectedError", got.err)
+		}
+		if n := socket.written.Load(); !lost.Sent && n > 0 {
+			t.Fatalf("%d bytes were written of a command that was not sent", n)
+		}
 	}
 }
 

@@ -230,6 +230,11 @@ func (c *Conn) flush() {
 // mu, which is given up. It reports whether more came meanwhile; if not, nobody is
 // flushing any longer.
 func (c *Conn) writeOut(timeout time.Duration) (more bool) {
+	if c.err != nil { // whoever waited has been told that this was not sent
+		c.flushing = false
+		c.mu.Unlock()
+		return false
+	}
 	out := c.out
 	c.out, c.spare = c.spare[:0], nil
 	c.handed += uint64(len(out))
