@@ -66,11 +66,11 @@ type Conn struct {
 	begun    time.Time    // of the monotonic clock, which nobody can set
 	lastRead atomic.Int64 // nanoseconds since begun
 	idle     *time.Timer
-	// neverBlocks tells that a small message can be written without waiting for the
-	// peer to read it, when all before it has been answered: a socket has a buffer, a
-	// net.Pipe has none, and TLS may have to read first.
-	neverBlocks bool
-	stalled     atomic.Bool
+	// direct writes what the socket has room for, on whichever goroutine has a command.
+	// It is nil where writing may have to wait: a net.Pipe has no buffer, and TLS may
+	// have to read first.
+	direct  *rawWriter
+	stalled atomic.Bool
 
 	mu          sync.Mutex
 	err         error
@@ -99,16 +99,13 @@ func NewConn(nc net.Conn, cfg ConnConfig) *Conn {
 		cfg:     cfg,
 		hooks:   cfg.Hooks,
 		dec:     NewDecoder(socketReader(nc), cfg.Limits),
+		direct:  socketWriter(nc),
 		greeted: make(chan struct{}),
 		done:    make(chan struct{}),
 		begun:   time.Now(),
 	}
 	if c.hooks == nil {
 		c.hooks = &Hooks{}
-	}
-	switch nc.(type) {
-	case *net.TCPConn, *net.UnixConn:
-		c.neverBlocks = true
 	}
 	if cfg.Queue.Overflow != Discard && cfg.Deliver == nil {
 		c.queue = newEventQueue(cfg.Queue)

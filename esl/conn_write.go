@@ -165,14 +165,15 @@ func (c *Conn) commandEnd(info sentCommand, reply *Reply, err error) {
 //
 // A command that is alone on the connection is written right here, which spares a
 // change of goroutines. In company it is left to a goroutine that writes what many
-// callers have to say at once.
+// callers have to say at once; so is what the socket has no room for, because a caller
+// waits for no longer than its context allows.
 func (c *Conn) enqueue(places []*waiter, messages ...[]byte) ([]*waiter, error) {
 	c.mu.Lock()
 	if c.err != nil {
 		c.mu.Unlock()
 		return nil, &DisconnectedError{Cause: c.err}
 	}
-	alone := c.neverBlocks && c.replies.len() == 0
+	alone := c.direct != nil && c.replies.len() == 0
 	for _, message := range messages {
 		w := waiters.Get().(*waiter)
 		w.at, w.api = c.queued, bytes.HasPrefix(message, apiVerb)
@@ -191,7 +192,7 @@ func (c *Conn) enqueue(places []*waiter, messages ...[]byte) ([]*waiter, error) 
 		go c.flush()
 		return places, nil
 	}
-	if c.writeOut(0) {
+	if c.writeOut(false) {
 		go c.flush()
 	}
 	return places, nil
@@ -222,14 +223,14 @@ func (c *Conn) flush() {
 	runtime.Gosched() // whoever else is about to send something comes along
 	for more := true; more; {
 		c.mu.Lock()
-		more = c.writeOut(c.cfg.WriteTimeout)
+		more = c.writeOut(true)
 	}
 }
 
-// writeOut writes what waits, within timeout unless that is zero. The caller holds
-// mu, which is given up. It reports whether more came meanwhile; if not, nobody is
-// flushing any longer.
-func (c *Conn) writeOut(timeout time.Duration) (more bool) {
+// writeOut writes what waits. Where the socket has no room it waits, for WriteTimeout at
+// most, or leaves the rest. The caller holds mu, which is given up. It reports whether
+// there is more to write; if not, nobody is flushing any longer.
+func (c *Conn) writeOut(wait bool) (more bool) {
 	if c.err != nil { // whoever waited has been told that this was not sent
 		c.flushing = false
 		c.mu.Unlock()
@@ -240,22 +241,30 @@ func (c *Conn) writeOut(timeout time.Duration) (more bool) {
 	c.handed += uint64(len(out))
 	c.mu.Unlock()
 
-	if timeout > 0 {
-		_ = c.nc.SetWriteDeadline(time.Now().Add(timeout)) // Write tells
+	var n int
+	var err error
+	if wait {
+		_ = c.nc.SetWriteDeadline(time.Now().Add(c.cfg.WriteTimeout)) // Write tells
+		n, err = c.nc.Write(out)
+	} else {
+		n, err = c.direct.writeSome(out)
 	}
-	if _, err := c.nc.Write(out); err != nil {
+	if err != nil {
 		c.fail(err)
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if cap(out) <= largeBuffer {
+	if n < len(out) && err == nil {
+		c.handed -= uint64(len(out) - n)
+		c.out = append(out[n:], c.out...)
+	} else if cap(out) <= largeBuffer {
 		c.spare = out
 	}
 	if c.err == nil && len(c.out) > 0 {
 		return true
 	}
-	if timeout > 0 {
-		_ = c.nc.SetWriteDeadline(time.Time{})
+	if wait {
+		_ = c.nc.SetWriteDeadline(time.Time{}) // it would count for what is written next
 	}
 	c.flushing = false
 	return false

@@ -1,0 +1,86 @@
+package esl_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/genesis-esl/genesis/esl"
+)
+
+// unread returns a Conn with little room in its socket, whose peer reads nothing and
+// answers all the same, whatever may have been said.
+func unread(t *testing.T, cfg esl.ConnConfig) (*esl.Conn, *peer) {
+	t.Helper()
+	nc, far := socketPair(t)
+	if err := errors.Join(nc.(*net.TCPConn).SetWriteBuffer(64<<10), far.nc.SetReadBuffer(64<<10)); err != nil {
+		t.Fatal(err)
+	}
+	c := esl.NewConn(nc, cfg)
+	over := start(func() (struct{}, error) {
+		for replies := slices.Repeat(esl.AppendReply(nil, "+OK"), 100); ; {
+			if _, err := far.nc.Write(replies); err != nil {
+				return struct{}{}, err
+			}
+		}
+	})
+	t.Cleanup(func() {
+		c.Close()
+		receive(t, over, "the peer")
+	})
+	return c, far
+}
+
+// long is a command that soon fills a socket.
+func long(number int) esl.Line {
+	return esl.Line(fmt.Sprintf("api eval %d %s", number, strings.Repeat("x", 3000)))
+}
+
+// TestSendWithoutRoom: a command for which the socket has no room keeps nobody longer
+// than his context allows, even where it is the only one and nothing is unanswered. It
+// is written when there is room, whole and in its turn.
+func TestSendWithoutRoom(t *testing.T) {
+	const commands = 500
+	c, far := unread(t, esl.ConnConfig{WriteTimeout: time.Hour})
+	all := start(func() (struct{}, error) {
+		for i := range commands {
+			ctx, cancel := context.WithTimeout(context.Background(), 20*time.Millisecond)
+			_, err := c.Send(ctx, long(i))
+			cancel()
+			if err != nil && !errors.Is(err, context.DeadlineExceeded) {
+				return struct{}{}, err
+			}
+		}
+		return struct{}{}, nil
+	})
+	if got := receive(t, all, "the commands"); got.err != nil {
+		t.Error(got.err)
+	}
+	for i := range commands {
+		far.expect(string(long(i)))
+	}
+}
+
+// TestWriteTimeoutOfOneCommandAfterAnother: there is no need of a crowd for it.
+func TestWriteTimeoutOfOneCommandAfterAnother(t *testing.T) {
+	c, _ := unread(t, esl.ConnConfig{WriteTimeout: 50 * time.Millisecond})
+	refused := start(func() (*esl.Reply, error) {
+		for {
+			if _, err := c.Send(context.Background(), long(0)); err != nil {
+				return nil, err
+			}
+		}
+	})
+	if got := receive(t, refused, "the end"); !errors.Is(got.err, esl.ErrDisconnected) {
+		t.Errorf("got %v, want ErrDisconnected", got.err)
+	}
+	var timeout net.Error
+	if err := ended(t, c); !errors.As(err, &timeout) || !timeout.Timeout() {
+		t.Errorf("the connection ended with %v, want a timeout", err)
+	}
+}
