@@ -111,7 +111,9 @@ func NewConn(nc net.Conn, cfg ConnConfig) *Conn {
 		c.queue = newEventQueue(cfg.Queue)
 	}
 	if cfg.IdleTimeout > 0 {
+		c.mu.Lock() // which checkIdle takes, however soon: idle is set before it looks
 		c.idle = time.AfterFunc(cfg.IdleTimeout, c.checkIdle)
+		c.mu.Unlock()
 	}
 	go c.read()
 	return c

@@ -236,6 +236,16 @@ func TestIdleTimeout(t *testing.T) {
 	}
 }
 
+// TestIdleTimeoutAtOnce is over before NewConn is.
+func TestIdleTimeoutAtOnce(t *testing.T) {
+	for range 100 {
+		c, _ := connected(t, esl.ConnConfig{IdleTimeout: 1})
+		if err := ended(t, c); !errors.Is(err, esl.ErrIdle) {
+			t.Errorf("got %v, want ErrIdle", err)
+		}
+	}
+}
+
 // TestAccept is FreeSWITCH dialling us, with the answers that it gave in the
 // recordings of outbound calls.
 func TestAccept(t *testing.T) {
