@@ -242,6 +242,8 @@ func (c *Client) run(ctx context.Context, conn *Conn, up Up, h BatchHandler) err
 		c.callOnUp(ctx, conn, up)
 	}
 	c.deliver(ctx, conn, h)
+	_ = conn.Close() // where it was ctx that ended
+	<-conn.Done()    // somebody else may be closing it just now
 	err := conn.Err()
 	c.mu.Lock()
 	c.events = nil

@@ -212,10 +212,11 @@ func checkLost(t *testing.T, err error, sent bool) {
 	}
 }
 
-// lingering is a socket that closes a little later, and counts what is written until then.
+// lingering is a socket that takes its time to close, and counts what is written until then.
 type lingering struct {
 	net.Conn
 	written atomic.Int64
+	closed  atomic.Bool
 }
 
 func (l *lingering) Write(b []byte) (int, error) {
@@ -228,6 +229,7 @@ func (l *lingering) Close() error {
 	for range 10 {
 		runtime.Gosched()
 	}
+	defer l.closed.Store(true)
 	return l.Conn.Close()
 }
 
