@@ -276,11 +276,11 @@ func untilDone(parent context.Context, done <-chan struct{}) (context.Context, c
 }
 
 // deliver hands over events until the connection has ended and all are handled,
-// or ctx ends.
+// or ctx ends: what is not handed over then is dropped.
 func (c *Client) deliver(ctx context.Context, conn *Conn, h BatchHandler) {
 	batch := make([]*Event, 256)
 	for {
-		n, err := conn.ReadEvents(ctx, batch)
+		n, err := conn.takeEvents(ctx, batch)
 		if ctx.Err() != nil {
 			if n += conn.queue.abandon(); n > 0 {
 				c.drop("shutdown", n)
@@ -290,6 +290,7 @@ func (c *Client) deliver(ctx context.Context, conn *Conn, h BatchHandler) {
 		if err != nil {
 			return
 		}
+		conn.handOver(batch[:n])
 		c.seen.note(batch[n-1])
 		h.HandleEvents(ctx, batch[:n])
 		clear(batch[:n])

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"sync/atomic"
 	"testing"
 
 	"github.com/genesis-esl/genesis/esl"
@@ -44,5 +45,55 @@ func TestServeReturnsClosed(t *testing.T) {
 			t.Fatalf("down with %v, want ErrClosed", err)
 		}
 		client.Close()
+	}
+}
+
+// TestShutdownCountsOnce: when ctx ends, each event that came has been handed over or is
+// dropped, and what the hooks saw handed over is what the handler got.
+func TestShutdownCountsOnce(t *testing.T) {
+	const events = 1000
+	l := listen(t)
+	var handed, handled, dropped atomic.Int64
+	queued, first := make(chan struct{}), make(chan struct{})
+	client, err := esl.NewClient(esl.ClientConfig{Addr: l.Addr().String(), Hooks: &esl.Hooks{
+		Events: func(batch []*esl.Event) { handed.Add(int64(len(batch))) },
+		Dropped: func(reason string, n int) {
+			switch reason {
+			case "shutdown":
+				dropped.Add(int64(n))
+			case "unexpected_reply":
+				close(queued)
+			}
+		},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	end := start(func() (struct{}, error) {
+		return struct{}{}, client.Serve(ctx, esl.HandlerFunc(func(ctx context.Context, _ *esl.Event) {
+			if handled.Add(1) == 1 {
+				close(first)
+				<-ctx.Done()
+			}
+		}))
+	})
+	far := accept(t, l)
+	far.enter()
+	far.send(event("CHANNEL_CREATE"))
+	receive(t, first, "the first event")
+	for range events - 1 {
+		far.send(event("CHANNEL_CREATE"))
+	}
+	far.reply("+OK") // to nothing; events that came before it are in the queue when it is read
+	receive(t, queued, "the last event, in the queue")
+	cancel()
+	if got := receive(t, end, "Serve"); got.err != nil {
+		t.Error(got.err)
+	}
+	if handed.Load() != handled.Load() || handed.Load()+dropped.Load() != events {
+		t.Errorf("%d events came: %d were handed over, %d handled, %d dropped", events, handed.Load(), handled.Load(), dropped.Load())
 	}
 }

@@ -239,6 +239,14 @@ func (c *Conn) setIdleTimeout(limit time.Duration) {
 // order FreeSWITCH sent them. Once the connection has ended and every event has
 // been read it returns Err. When ctx ends first it returns its cause.
 func (c *Conn) ReadEvents(ctx context.Context, dst []*Event) (int, error) {
+	n, err := c.takeEvents(ctx, dst)
+	c.handOver(dst[:n])
+	return n, err
+}
+
+// takeEvents is ReadEvents for whoever may yet drop the events: the hook sees them when
+// they are handed over.
+func (c *Conn) takeEvents(ctx context.Context, dst []*Event) (int, error) {
 	if c.queue == nil {
 		return 0, errors.New("esl: this connection keeps no events")
 	}
@@ -247,10 +255,13 @@ func (c *Conn) ReadEvents(ctx context.Context, dst []*Event) (int, error) {
 		<-c.done
 		return 0, c.Err()
 	}
-	if n > 0 && c.hooks.Events != nil {
-		c.hooks.Events(dst[:n])
-	}
 	return n, err
+}
+
+func (c *Conn) handOver(events []*Event) {
+	if len(events) > 0 && c.hooks.Events != nil {
+		c.hooks.Events(events)
+	}
 }
 
 // ReadEvent is ReadEvents for a single event.

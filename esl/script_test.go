@@ -76,6 +76,19 @@ func (p *peer) reply(text string) {
 	p.send(esl.AppendReply(nil, text))
 }
 
+// enter lets a Client in that subscribes, and refuses to tell it where FreeSWITCH stands.
+func (p *peer) enter() {
+	p.t.Helper()
+	p.send(esl.AppendAuthRequest(nil))
+	for {
+		if strings.HasPrefix(p.next().Line, "bgapi") {
+			p.reply("-ERR permission denied")
+			return
+		}
+		p.reply("+OK")
+	}
+}
+
 // fin closes the connection as a process that ends does.
 func (p *peer) fin() { p.nc.Close() }
 
