@@ -38,6 +38,9 @@ func (s *seen) note(e *Event) {
 // and a *ReplyError when this user may not have these events. Later on these are tried again too, for a FreeSWITCH that is just
 // reloading its configuration refuses everybody.
 //
+// The wait before it dials again grows with every failure (see Backoff), and with every
+// connection in a row that lasted for less than Backoff.Max.
+//
 // When Serve returns no call of h is running and the event connection is closed;
 // commands can be sent until Close.
 func (c *Client) Serve(ctx context.Context, h Handler) error {
@@ -75,13 +78,19 @@ func (h eachEvent) HandleEvents(ctx context.Context, events []*Event) {
 }
 
 func (c *Client) serve(ctx context.Context, h BatchHandler) error {
-	failures, trying := 0, time.Now()
+	failures, brief, trying := 0, 0, time.Now()
 	for {
 		conn, up, err := c.connect(ctx)
 		if err == nil {
-			failures = 0
+			began := time.Now()
 			err = c.run(ctx, conn, up, h)
 			trying = time.Now()
+			// A loss is no failure yet, but one connection after the other that comes up
+			// and dies at once is: it must not be dialled as fast as it can die.
+			if brief++; trying.Sub(began) >= c.cfg.Backoff.Max {
+				brief = 0
+			}
+			failures = brief
 		} else if c.final(err, trying) {
 			return err
 		}
