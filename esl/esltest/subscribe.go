@@ -8,33 +8,54 @@ import (
 // filter is one line of the filter command.
 type filter struct {
 	name, value string
+	compare     string // value without the sign
 	positive    bool
-	re          *regexp.Regexp // nil: compare without regard to case
+	regexp      bool
+	re          *regexp.Regexp // nil: it matches nothing
 }
 
+// newFilter reads a value as FreeSWITCH does: it is a regular expression when it begins
+// with a slash, which it does not behind a sign.
 func newFilter(name, value string) filter {
-	f := filter{name: name, value: value, positive: true}
-	compare := strings.TrimLeft(value, "+- ")
-	for _, c := range value[:len(value)-len(compare)] {
+	f := filter{name: name, value: value, positive: true, compare: strings.TrimLeft(value, "+- ")}
+	for _, c := range value[:len(value)-len(f.compare)] {
 		f.positive = c != '-' && (f.positive || c == '+')
 	}
-	if strings.HasPrefix(compare, "/") {
-		pattern := strings.TrimPrefix(compare, "/")
-		if end := strings.LastIndexByte(pattern, '/'); end >= 0 {
-			pattern = pattern[:end]
-		}
-		if re, err := regexp.Compile(pattern); err == nil {
-			f.re = re
-		}
+	if pattern, ok := strings.CutPrefix(value, "/"); ok {
+		f.regexp, f.re = true, slashed(pattern)
 	}
 	return f
 }
 
-func (f *filter) match(value string) bool {
-	if f.re != nil {
-		return f.re.MatchString(value)
+// slashed compiles what stands behind the first slash of /re/, with the letters i and s
+// behind the last. It is nil when there is no second slash or the expression is wrong.
+func slashed(pattern string) *regexp.Regexp {
+	end := strings.LastIndexByte(pattern, '/')
+	if end < 0 {
+		return nil
 	}
-	return strings.EqualFold(value, strings.TrimLeft(f.value, "+- "))
+	flags := ""
+	for _, flag := range []string{"i", "s"} {
+		if strings.Contains(pattern[end:], flag) {
+			flags += flag
+		}
+	}
+	pattern = pattern[:end]
+	if flags != "" {
+		pattern = "(?" + flags + ")" + pattern
+	}
+	re, err := regexp.Compile(pattern)
+	if err != nil {
+		return nil
+	}
+	return re
+}
+
+func (f *filter) match(value string) bool {
+	if f.regexp {
+		return f.re != nil && f.re.MatchString(value)
+	}
+	return strings.EqualFold(value, f.compare)
 }
 
 // passes applies the filters as FreeSWITCH does: an event passes when one
@@ -108,11 +129,10 @@ func oneChannel(filters []filter) (uuid string) {
 	for i := range filters {
 		f := &filters[i]
 		about := strings.EqualFold(f.name, "Unique-ID") || strings.EqualFold(f.name, "Job-Owner-UUID")
-		value := strings.TrimLeft(f.value, "+- ")
-		if !about || !f.positive || f.re != nil || i > 0 && value != uuid {
+		if !about || !f.positive || f.regexp || i > 0 && f.compare != uuid {
 			return ""
 		}
-		uuid = value
+		uuid = f.compare
 	}
 	return uuid
 }
