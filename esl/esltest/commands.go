@@ -81,7 +81,7 @@ func (l *listener) auth(line string) {
 	}
 	switch {
 	case hasPrefix(line, "auth "):
-		if strings.TrimRight(line[5:], " \r") != cfg.Password {
+		if line[5:] != cfg.Password {
 			l.reply("-ERR invalid")
 			l.ended = true
 			return
@@ -89,9 +89,9 @@ func (l *listener) auth(line string) {
 		l.authed = true
 		l.reply("+OK accepted")
 	case hasPrefix(line, "userauth "):
-		name, password, _ := strings.Cut(strings.TrimSpace(line[9:]), ":")
+		name, password, _ := strings.Cut(line[9:], ":")
 		for i := range cfg.Users {
-			if cfg.Users[i].Name == name && cfg.Users[i].Password == password {
+			if cfg.Users[i].Name == name && cfg.Users[i].Password == password && password != "" {
 				l.authed, l.user = true, &cfg.Users[i]
 				l.reply("+OK accepted", l.user.permissions()...)
 				return

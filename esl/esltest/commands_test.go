@@ -1,12 +1,45 @@
 package esltest_test
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
 	"github.com/genesis-esl/genesis/esl"
 	"github.com/genesis-esl/genesis/esl/esltest"
 )
+
+// enter logs in as a user.
+func enter(t *testing.T, srv *esltest.Server, user, password string) (*esl.Conn, error) {
+	t.Helper()
+	conn, err := esl.Dial(testContext(t), srv.Addr(), esl.DialConfig{User: user, Password: password})
+	if err == nil {
+		t.Cleanup(func() { conn.Close() })
+	}
+	return conn, err
+}
+
+func TestPasswordsAreComparedExactly(t *testing.T) {
+	srv := start(t, esltest.Config{Users: []esltest.User{{Name: "app@example.net", Password: "pass word"}, {Name: "nobody@example.net"}}})
+	for _, tc := range []struct {
+		user, password string
+		enters         bool
+	}{
+		{"", "ClueCon", true},
+		{"", "cluecon", false},
+		{"", "ClueCon ", false},
+		{"", " ClueCon", false},
+		{"app@example.net", "pass word", true},
+		{"app@example.net", "pass word ", false},
+		{"app@example.com", "pass word", false},
+		{"nobody@example.net", "", false},
+	} {
+		_, err := enter(t, srv, tc.user, tc.password)
+		if tc.enters && err != nil || !tc.enters && !errors.Is(err, esl.ErrAuthentication) {
+			t.Errorf("%q with %q: %v", tc.user, tc.password, err)
+		}
+	}
+}
 
 // TestFilterValues: what is a regular expression, and what a word behind a sign.
 func TestFilterValues(t *testing.T) {

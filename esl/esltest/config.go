@@ -97,7 +97,7 @@ type Application func(ctx context.Context, call *Call, arg string) string
 type User struct {
 	// Name is user@domain.
 	Name string
-	// Password is the user's esl-password.
+	// Password is the user's esl-password. Without one nobody gets in.
 	Password string
 	// Events lists the events that the user may subscribe to, as FreeSWITCH
 	// spells esl-allowed-events. Empty: all.
