@@ -189,15 +189,16 @@ func (l *listener) divertEvents(line string) {
 		l.reply("-ERR not controlling a session.")
 		return
 	}
-	switch strings.ToLower(strings.TrimSpace(line[len("divert_events"):])) {
-	case "on":
+	value := strings.TrimLeft(line[len("divert_events"):], " ")
+	switch {
+	case value == "":
+		l.reply("-ERR missing value.")
+	case strings.EqualFold(value, "on"):
 		l.divert = true
 		l.reply("+OK events diverted")
-	case "off":
+	default:
 		l.divert = false
 		l.reply("+OK events not diverted")
-	default:
-		l.reply("-ERR invalid syntax")
 	}
 }
 

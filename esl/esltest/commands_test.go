@@ -1,13 +1,25 @@
 package esltest_test
 
 import (
+	"context"
 	"errors"
+	"net"
 	"strings"
 	"testing"
 
 	"github.com/genesis-esl/genesis/esl"
 	"github.com/genesis-esl/genesis/esl/esltest"
 )
+
+// answer sends one command and returns the text of the reply.
+func answer(t *testing.T, conn *esl.Conn, line string) string {
+	t.Helper()
+	reply, err := conn.Send(testContext(t), esl.Line(line))
+	if reply == nil {
+		t.Fatalf("%s: %v", line, err)
+	}
+	return reply.Text()
+}
 
 // enter logs in as a user.
 func enter(t *testing.T, srv *esltest.Server, user, password string) (*esl.Conn, error) {
@@ -83,6 +95,47 @@ func TestFilterValues(t *testing.T) {
 		}
 		if got := strings.Join(got, " "); got != want {
 			t.Errorf("filter Text %s: %q came, want %q", value, got, want)
+		}
+	}
+}
+
+// TestAnswersToTheSocketOfACall that no recording shows.
+func TestAnswersToTheSocketOfACall(t *testing.T) {
+	srv := start(t, esltest.Config{})
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	long := strings.Repeat("0123456789", 60)
+	call, err := srv.Call(testContext(t), esltest.CallConfig{Actions: []esltest.Action{
+		{App: "set", Data: "long=" + long},
+		{App: "socket", Data: l.Addr().String() + " async full"},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer call.Hangup("")
+	nc, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn, _, err := esl.Accept(context.Background(), nc, esl.ConnConfig{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	for _, tc := range [][2]string{
+		{"getvar long", long[:511]},
+		{"getvar no_such", "-ERR command not found"},
+		{"getvar", "-ERR command not found"},
+		{"divert_events", "-ERR missing value."},
+		{"divert_events  ON", "+OK events diverted"},
+		{"divert_events maybe", "+OK events not diverted"},
+		{"divert_events off", "+OK events not diverted"},
+	} {
+		if got := answer(t, conn, tc[0]); got != tc[1] {
+			t.Errorf("%s: %q, want %q", tc[0], got, tc[1])
 		}
 	}
 }

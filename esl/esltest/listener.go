@@ -355,8 +355,11 @@ func (l *listener) write(b []byte) {
 	}
 }
 
+// maxReply is the room that FreeSWITCH has for a reply, be it a variable's value.
+const maxReply = 511
+
 func (l *listener) reply(text string, extra ...esl.Header) {
-	l.out = esl.AppendReply(l.out, text, extra...)
+	l.out = esl.AppendReply(l.out, text[:min(len(text), maxReply)], extra...)
 }
 
 // goodbye is the notice with which FreeSWITCH closes a connection.

@@ -170,11 +170,11 @@ func (l *listener) channelCommand(req request) bool {
 		l.connected = true
 		l.out = l.ch.connectReply(l.out, l.mode)
 	case hasPrefix(line, "getvar"):
-		value, ok := "", false
+		value := ""
 		if _, name, found := strings.Cut(line, " "); found {
-			value, ok = l.ch.variable(strings.TrimSpace(name))
+			value, _ = l.ch.variable(strings.TrimSpace(name))
 		}
-		if !ok {
+		if value == "" { // to FreeSWITCH, no reply is one to no command
 			value = notFound
 		}
 		l.reply(value)
