@@ -3,6 +3,7 @@ package esltest
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -122,8 +123,41 @@ func (u *User) mayAPI(command string) bool {
 	return u == nil || len(u.API) == 0 || containsFold(u.API, command)
 }
 
-func (u *User) mayEvent(name string) bool {
-	return u == nil || len(u.Events) == 0 || containsFold(u.Events, name)
+func (u *User) anyEvent() bool { return u == nil || len(u.Events) == 0 }
+
+// named splits what the user may subscribe to: everything behind CUSTOM is a subclass.
+func (u *User) named() (names, subclasses []string) {
+	isCustom := func(name string) bool { return strings.EqualFold(name, "CUSTOM") }
+	if i := slices.IndexFunc(u.Events, isCustom); i >= 0 {
+		return u.Events[:i+1], u.Events[i+1:]
+	}
+	return u.Events, nil
+}
+
+// mayEvent says whether the user may name an event. ALL allows every name.
+func (u *User) mayEvent(id eventID) bool {
+	if u.anyEvent() {
+		return true
+	}
+	names, _ := u.named()
+	return slices.ContainsFunc(names, func(name string) bool {
+		allowed, ok := eventByName(name)
+		return ok && (allowed == id || allowed == evAll)
+	})
+}
+
+// maySubclass says whether the user may name a subclass. ALL allows none by name.
+func (u *User) maySubclass(name string) bool {
+	return u.anyEvent() || slices.Contains(u.subclasses(nil), name)
+}
+
+// subclasses returns those that the user may name, which are all unless told.
+func (u *User) subclasses(all []string) []string {
+	if u.anyEvent() {
+		return all
+	}
+	_, subclasses := u.named()
+	return subclasses
 }
 
 func containsFold(list []string, s string) bool {

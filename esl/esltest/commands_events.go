@@ -10,56 +10,60 @@ import (
 )
 
 func (l *listener) eventCommand(line string) {
-	words := strings.Fields(line)[1:]
 	registered := l.core.subclasses()
 	l.mu.Lock()
-	format, events, custom, keys := l.format, l.events, false, 0
-	var subclasses []string
-	permitted := true
-	for _, word := range words {
-		if custom {
-			subclasses = append(subclasses, word)
+	reply := l.subscribe(line, registered)
+	l.mu.Unlock()
+	l.reply(reply)
+	l.refile()
+}
+
+// subscribe goes through the words of an event command as FreeSWITCH does: the first may
+// be the format, and what stands before a word that the user may not say counts. It
+// returns the reply. The caller holds mu.
+func (l *listener) subscribe(line string, registered []string) string {
+	_, words, _ := strings.Cut(line, " ")
+	custom, keys := false, 0
+	for i, word := range strings.Split(words, " ") {
+		if format, err := esl.ParseFormat(strings.ToLower(word)); i == 0 && err == nil {
+			l.format = format
 			continue
 		}
-		if f, err := esl.ParseFormat(strings.ToLower(word)); err == nil {
-			format = f
+		if custom {
+			if !l.user.maySubclass(word) {
+				return denied
+			}
+			l.customs[word] = true
 			continue
 		}
 		id, ok := eventByName(word)
 		if !ok {
 			continue
 		}
+		if !l.user.mayEvent(id) {
+			return denied
+		}
 		keys++
-		permitted = permitted && l.user.mayEvent(word)
+		l.events.add(id)
 		switch id {
 		case evAll:
-			events.addAll()
-			subclasses = append(subclasses, registered...)
+			l.events.addAll()
+			for _, subclass := range l.user.subclasses(registered) {
+				l.customs[subclass] = true
+			}
 		case evCustom:
 			custom = true
-			events.add(id)
-		default:
-			events.add(id)
 		}
 	}
-	switch {
-	case !permitted:
-		l.reply(denied)
-	case keys == 0:
-		l.reply("-ERR no keywords supplied")
-	default:
-		for _, subclass := range subclasses {
-			l.customs[subclass] = true
-		}
-		l.format, l.events, l.enabled = format, events, true
-		l.reply("+OK event listener enabled " + format.String())
+	if keys == 0 {
+		return "-ERR no keywords supplied"
 	}
-	l.mu.Unlock()
-	l.refile()
+	l.enabled = true
+	return "+OK event listener enabled " + l.format.String()
 }
 
-// subclasses returns those that "event ALL" includes: the ones registered at
-// that moment.
+// subclasses returns those that "event ALL" adds to the ones asked for by name, which
+// count when an event has been nixed: the ones registered at that moment.
 func (c *core) subclasses() []string {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
@@ -91,6 +95,7 @@ func (l *listener) nixevent(line string) {
 		case evCustom:
 			custom = true
 		default:
+			l.events.remove(evAll)
 			l.events.remove(id)
 		}
 	}

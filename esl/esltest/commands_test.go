@@ -53,6 +53,105 @@ func TestPasswordsAreComparedExactly(t *testing.T) {
 	}
 }
 
+// TestAllowedEvents: what esl-allowed-events means to mod_event_socket.
+func TestAllowedEvents(t *testing.T) {
+	const fine, denied = "+OK event listener enabled plain", "-ERR permission denied"
+	for events, want := range map[string]map[string]string{
+		"ALL": {
+			"event plain HEARTBEAT":                        fine,
+			"event plain ALL":                              fine,
+			"event plain CUSTOM":                           fine,
+			"event plain CUSTOM sofia::register":           denied,
+			"event plain HEARTBEAT CUSTOM sofia::register": denied,
+		},
+		"all CUSTOM sofia::register": {
+			"event plain DTMF CUSTOM sofia::register": fine,
+			"event plain CUSTOM sofia::unregister":    denied,
+		},
+		"heartbeat CUSTOM sofia::register DTMF": {
+			"event plain HEARTBEAT":                                    fine,
+			"event plain HEARTBEAT CUSTOM sofia::register":             fine,
+			"event plain CUSTOM sofia::register sofia::unregister":     denied,
+			"event plain CUSTOM SOFIA::REGISTER":                       denied,
+			"event plain DTMF":                                         denied,
+			"event plain ALL":                                          denied,
+			"event plain NO_SUCH_EVENT":                                "-ERR no keywords supplied",
+			"event plain HEARTBEAT CUSTOM sofia::register HEARTBEAT":   denied,
+			"event plain HEARTBEAT NO_SUCH_EVENT CUSTOM DTMF":          fine,
+			"event plain HEARTBEAT CUSTOM conference::maintenance ALL": denied,
+		},
+		"HEARTBEAT": {
+			"event plain CUSTOM": denied,
+		},
+	} {
+		srv := start(t, esltest.Config{Users: []esltest.User{{Name: "app@example.net", Password: "p", Events: strings.Fields(events)}}})
+		conn, err := enter(t, srv, "app@example.net", "p")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for line, want := range want {
+			if got := answer(t, conn, line); got != want {
+				t.Errorf("allowed %s: %s: %q, want %q", events, line, got, want)
+			}
+		}
+	}
+}
+
+// TestAllIsAll: it means every subclass, until an event is taken back.
+func TestAllIsAll(t *testing.T) {
+	srv := start(t, esltest.Config{Heartbeat: -1, Users: []esltest.User{{Name: "app@example.net", Password: "p", Events: []string{"ALL"}}}})
+	conn, err := enter(t, srv, "app@example.net", "p")
+	if err != nil {
+		t.Fatal(err)
+	}
+	fire := func(name string) {
+		t.Helper()
+		if err := srv.Fire(name, nil, ""); err != nil {
+			t.Fatal(err)
+		}
+	}
+	next := func() *esl.Event {
+		t.Helper()
+		for {
+			ev, err := conn.ReadEvent(testContext(t))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if ev.Name() == "NOTIFY" || ev.Name() == "CUSTOM" {
+				return ev
+			}
+		}
+	}
+	subscribe(t, conn, "event plain ALL")
+	fire("never::heard")
+	if ev := next(); ev.Subclass() != "never::heard" {
+		t.Errorf("got %v", ev)
+	}
+	subscribe(t, conn, "nixevent TRAP")
+	fire("never::heard")
+	fire("NOTIFY")
+	if ev := next(); ev.Name() != "NOTIFY" {
+		t.Errorf("got %v of a subclass that the user may not name", ev)
+	}
+}
+
+// TestFormatIsTheFirstWord of an event command, and stays until there is another.
+func TestFormatIsTheFirstWord(t *testing.T) {
+	conn := connect(t, start(t, esltest.Config{}))
+	for _, tc := range [][2]string{
+		{"event HEARTBEAT json", "+OK event listener enabled plain"},
+		{"event JSON HEARTBEAT xml", "+OK event listener enabled json"},
+		{"event DTMF", "+OK event listener enabled json"},
+		{"event xml", "-ERR no keywords supplied"},
+		{"event DTMF", "+OK event listener enabled xml"},
+		{"event  plain DTMF", "+OK event listener enabled xml"},
+	} {
+		if got := answer(t, conn, tc[0]); got != tc[1] {
+			t.Errorf("%s: %q, want %q", tc[0], got, tc[1])
+		}
+	}
+}
+
 // TestFilterValues: what is a regular expression, and what a word behind a sign.
 func TestFilterValues(t *testing.T) {
 	for value, want := range map[string]string{

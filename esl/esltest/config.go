@@ -100,7 +100,8 @@ type User struct {
 	// Password is the user's esl-password. Without one nobody gets in.
 	Password string
 	// Events lists the events that the user may subscribe to, as FreeSWITCH
-	// spells esl-allowed-events. Empty: all.
+	// spells esl-allowed-events: everything behind CUSTOM is a subclass, and ALL
+	// allows every event but no subclass by its name. Empty: all.
 	Events []string
 	// API lists the api commands that the user may run. Empty: all.
 	API []string

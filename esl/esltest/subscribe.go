@@ -89,7 +89,7 @@ func (l *listener) accepts(e *event) bool {
 	if !l.enabled || l.killed.Load() || !l.events.has(e.id) {
 		return false
 	}
-	if e.id == evCustom && e.subclass != "" && !l.customs[e.subclass] {
+	if e.id == evCustom && e.subclass != "" && !l.events.has(evAll) && !l.customs[e.subclass] {
 		return false
 	}
 	if !passes(l.filters, e) {
