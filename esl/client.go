@@ -31,7 +31,8 @@ type BatchHandler interface {
 }
 
 // Backoff says how long to wait before dialling again: a random time up to Min,
-// up to twice that after the next failure, and so on up to Max ("full jitter").
+// up to twice that after the next failure, and so on up to Max ("full jitter"). A
+// connection that comes up and lasts for less than Max is a failure too, but for the first.
 // FreeSWITCH's listen backlog is 5, so a crowd must not come at once.
 type Backoff struct {
 	// Min is the bound of the first wait. Default 100 ms.
@@ -68,8 +69,8 @@ type ClientConfig struct {
 	// for the channels that exist; ctx ends with the connection. Events wait for it
 	// to return.
 	OnUp func(ctx context.Context, up Up)
-	// OnDown is called when the connection is lost, with the reason, after the last
-	// event that came before.
+	// OnDown is called when the connection has ended, with the reason (ErrClosed when we
+	// have closed it), after the last event that came before.
 	OnDown func(err error)
 
 	// Backoff says how long to wait between attempts to connect.

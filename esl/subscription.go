@@ -114,8 +114,8 @@ func checkFilters(filters []Filter) error {
 		if f.Value == "" || strings.ContainsAny(f.Value, "\r\n\x00") {
 			return fmt.Errorf("esl: filter %s: value %q: a text of one line is allowed", f.Header, f.Value)
 		}
-		if f.rejects() && strings.HasPrefix(strings.TrimLeft(f.Value, "+- "), "/") {
-			return fmt.Errorf("esl: filter %s: value %q: FreeSWITCH rejects by a plain text only", f.Header, f.Value)
+		if rest := strings.TrimLeft(f.Value, "+- "); rest != f.Value && strings.HasPrefix(rest, "/") {
+			return fmt.Errorf("esl: filter %s: value %q: FreeSWITCH takes no regular expression behind a sign", f.Header, f.Value)
 		}
 	}
 	return nil
