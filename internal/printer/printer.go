@@ -39,19 +39,27 @@ func New(w io.Writer, cfg Config) (*consumer.App, error) {
 		names = []string{"*"}
 	}
 	app := consumer.New()
-	var mu sync.Mutex
+	// Names may overlap, as CUSTOM and a subclass do: a handler for each would print an event several times.
+	app.Subscribe(names...)
+	wanted := map[string]bool{}
 	for _, name := range names {
-		app.HandleFunc(name, func(_ context.Context, ev *esl.Event) error {
-			line, err := cfg.line(ev)
-			if err != nil {
-				return err
-			}
-			mu.Lock()
-			defer mu.Unlock()
-			_, err = w.Write(line)
-			return err
-		}, opts...)
+		wanted[name] = true
 	}
+	all := wanted["*"] || wanted["ALL"]
+	var mu sync.Mutex
+	app.HandleFunc("*", func(_ context.Context, ev *esl.Event) error {
+		if !all && !wanted[ev.Name()] && (ev.Name() != "CUSTOM" || !wanted[ev.Subclass()]) {
+			return nil
+		}
+		line, err := cfg.line(ev)
+		if err != nil {
+			return err
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		_, err = w.Write(line)
+		return err
+	}, append(opts, consumer.Passive())...)
 	return app, nil
 }
 

@@ -65,19 +65,62 @@ func TestFilters(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			tt.cfg.JSON = true
-			var got string
-			for _, line := range lines(t, tt.cfg, events...) {
-				var mark struct{ Mark string }
-				if line != "" && json.Unmarshal([]byte(line), &mark) != nil {
-					t.Fatalf("not a JSON line: %q", line)
-				}
-				got += mark.Mark
-			}
-			if got != tt.want {
+			if got := marks(t, tt.cfg, events...); got != tt.want {
 				t.Errorf("printed %q, want %q", got, tt.want)
 			}
 		})
+	}
+}
+
+// marks are the marks of the events printed, in order.
+func marks(t *testing.T, cfg printer.Config, events ...*esl.Event) (got string) {
+	t.Helper()
+	cfg.JSON = true
+	for _, line := range lines(t, cfg, events...) {
+		var mark struct{ Mark string }
+		if line != "" && json.Unmarshal([]byte(line), &mark) != nil {
+			t.Fatalf("not a JSON line: %q", line)
+		}
+		got += mark.Mark
+	}
+	return got
+}
+
+func TestAnEventIsPrintedOnce(t *testing.T) {
+	events := []*esl.Event{
+		event("CHANNEL_ANSWER", "Unique-ID", "a", "Mark", "1"),
+		event("CUSTOM", "Unique-ID", "a", "Event-Subclass", "my::class", "Mark", "2"),
+		event("CUSTOM", "Unique-ID", "a", "Event-Subclass", "other::class", "Mark", "3"),
+		event("HEARTBEAT", "Unique-ID", "a", "Mark", "4"), // comes without being asked for
+		event("DTMF", "Unique-ID", "a", "Event-Subclass", "my::class", "Mark", "5"),
+	}
+	for names, want := range map[string]string{
+		"CHANNEL_ANSWER CHANNEL_ANSWER": "1",
+		"ALL CHANNEL_ANSWER":            "12345",
+		"* CUSTOM":                      "12345",
+		"CUSTOM my::class":              "23",
+		"my::class":                     "2",
+		"my::class HEARTBEAT":           "24",
+	} {
+		if got := marks(t, printer.Config{Events: strings.Fields(names)}, events...); got != want {
+			t.Errorf("--event %s: printed %q, want %q", names, got, want)
+		}
+	}
+}
+
+func TestSubscription(t *testing.T) {
+	for names, want := range map[string]string{
+		"":                   "ALL",
+		"CHANNEL_ANSWER":     "CHANNEL_ANSWER HEARTBEAT",
+		"ALL my::class DTMF": "ALL my::class",
+	} {
+		app, err := printer.New(nil, printer.Config{Events: strings.Fields(names)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Join(app.Events(), " "); got != want {
+			t.Errorf("%q subscribes to %q, want %q", names, got, want)
+		}
 	}
 }
 
