@@ -6,7 +6,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -63,7 +62,7 @@ func New(w io.Writer, cfg Config) (*consumer.App, error) {
 	return app, nil
 }
 
-// options turns filters into conditions. Values of one header are alternatives.
+// options turns filters into conditions. Values of one header are alternatives, however the header is spelt.
 func (cfg Config) options() ([]consumer.Option, error) {
 	var opts []consumer.Option
 	values, headers := map[string][]string{}, []string(nil)
@@ -72,13 +71,14 @@ func (cfg Config) options() ([]consumer.Option, error) {
 		if !ok || header == "" {
 			return nil, fmt.Errorf("filter %q: HEADER=VALUE is allowed", filter)
 		}
+		header = strings.ToLower(header)
 		if !slices.Contains(headers, header) {
 			headers = append(headers, header)
 		}
-		values[header] = append(values[header], regexp.QuoteMeta(value))
+		values[header] = append(values[header], value)
 	}
 	for _, header := range headers {
-		opts = append(opts, consumer.Match(header, "^(?s:"+strings.Join(values[header], "|")+")$"))
+		opts = append(opts, consumer.OneOf(header, values[header]...))
 	}
 	for _, match := range cfg.Matches {
 		header, expression, ok := strings.Cut(match, "=")

@@ -59,6 +59,7 @@ func TestFilters(t *testing.T) {
 		{"by name", printer.Config{Events: []string{"CHANNEL_HANGUP"}}, "4"},
 		{"one value", printer.Config{Filters: []string{"Caller-Caller-ID-Number=1001"}}, "14"},
 		{"one of two values", printer.Config{Filters: []string{"Caller-Caller-ID-Number=1001", "Caller-Caller-ID-Number=1002"}}, "124"},
+		{"one header, spelt twice", printer.Config{Filters: []string{"Call-Direction=inbound", "call-direction=outbound"}}, "123"},
 		{"two headers", printer.Config{Filters: []string{"Caller-Caller-ID-Number=1001", "Call-Direction=inbound"}}, "1"},
 		{"an expression is no value", printer.Config{Filters: []string{"Caller-Caller-ID-Number=100."}}, ""},
 		{"expression", printer.Config{Matches: []string{"Caller-Caller-ID-Number=^1001"}}, "134"},
