@@ -104,9 +104,9 @@ func text(ev *esl.Event) string {
 	if ev.Subclass() != "" {
 		name += " " + ev.Subclass()
 	}
-	fields := []string{ev.Timestamp().Local().Format("15:04:05.000"), fmt.Sprintf("%-25s", name)}
+	fields := []string{ev.Timestamp().Local().Format("15:04:05.000"), fmt.Sprintf("%-25s", printable(name))}
 	if uuid := ev.UUID(); uuid != "" {
-		fields = append(fields, uuid, ev.Get("Call-Direction"))
+		fields = append(fields, printable(uuid), printable(ev.Get("Call-Direction")))
 	}
 	if from, to := ev.Get("Caller-Caller-ID-Number"), ev.Get("Caller-Destination-Number"); from != "" || to != "" {
 		fields = append(fields, printable(from+" → "+to))

@@ -136,6 +136,15 @@ func TestTextIsOneHarmlessLine(t *testing.T) {
 	}
 }
 
+func TestNoFieldOfTextBreaksTheLine(t *testing.T) {
+	const bad = "x\x1b[2J\ny\u009b"
+	got := lines(t, printer.Config{}, event(bad, "Event-Subclass", bad, "Unique-ID", bad, "Call-Direction", bad,
+		"Caller-Caller-ID-Number", bad, "Application-Data", bad))
+	if len(got) != 1 || strings.ContainsAny(got[0], "\x1b\u009b") || strings.Count(got[0], "x·[2J·y·") != 6 {
+		t.Errorf("printed %q, want one line with six fields without control characters", got)
+	}
+}
+
 func TestBadFilters(t *testing.T) {
 	for _, cfg := range []printer.Config{{Filters: []string{"x"}}, {Filters: []string{"=x"}}, {Matches: []string{"x"}}} {
 		if _, err := printer.New(nil, cfg); err == nil {
