@@ -66,6 +66,7 @@ func TestResolve(t *testing.T) {
 		{path: filepath.Join(dir, "two"), err: "more than one package: a and b"},
 		{path: filepath.Join(dir, "empty"), err: "without Go files"},
 		{path: filepath.Join(dir, "plain.txt"), err: "chmod +x"},
+		{path: "", err: "the path is empty: a Go package directory, a .go file or an executable is allowed"},
 		{path: os.DevNull, err: "neither a file nor a directory"},
 	}
 	for _, tt := range tests {

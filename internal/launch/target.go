@@ -41,6 +41,9 @@ type Target struct {
 
 // Resolve finds out what path is. Its errors are one line for the person who typed the path.
 func Resolve(path string) (Target, error) {
+	if path == "" {
+		return Target{}, errors.New("the path is empty: a Go package directory, a .go file or an executable is allowed")
+	}
 	info, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return Target{}, fmt.Errorf("%s: no such file or directory", path)
