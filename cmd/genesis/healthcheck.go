@@ -37,13 +37,17 @@ func healthcheck(c *cli.Context) error {
 	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
 		host = "127.0.0.1"
 	}
+	port := c.String("observability-port")
+	if port == "" { // the variable is set to nothing, which counts as absent
+		port = "8000"
+	}
 	path := "/health"
 	if c.Bool("ready") {
 		path = "/ready"
 	}
 	// Straight to the app: a proxy of the environment does not reach this host's ports, or answers for the app.
 	client := &http.Client{Timeout: c.Duration("timeout"), Transport: &http.Transport{DisableKeepAlives: true}}
-	resp, err := client.Get("http://" + net.JoinHostPort(host, c.String("observability-port")) + path)
+	resp, err := client.Get("http://" + net.JoinHostPort(host, port) + path)
 	if err != nil {
 		var broken *url.Error
 		if errors.As(err, &broken) {
