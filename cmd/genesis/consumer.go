@@ -48,7 +48,8 @@ func runConsumer(c *cli.Context) error {
 		return err
 	}
 	defer l.close()
-	if err := checkEvents(l.log, c.StringSlice("event")); err != nil {
+	events, err := checkEvents(l.log, c.StringSlice("event"))
+	if err != nil {
 		return err
 	}
 	selecting := c.IsSet("event") || c.IsSet("filter") || c.IsSet("match")
@@ -56,7 +57,7 @@ func runConsumer(c *cli.Context) error {
 	case l.path == "":
 		app, err := printer.New(os.Stdout, printer.Config{
 			JSON:   l.settings.json() || !term.IsTerminal(int(os.Stdout.Fd())),
-			Events: c.StringSlice("event"), Filters: c.StringSlice("filter"), Matches: c.StringSlice("match"),
+			Events: events, Filters: c.StringSlice("filter"), Matches: c.StringSlice("match"),
 		})
 		if err != nil {
 			return usageError("%v", err)
@@ -68,7 +69,7 @@ func runConsumer(c *cli.Context) error {
 		}
 		return l.host(c.Context, &program.Consumer{
 			Path: l.target.Path, Args: l.args, Version: versionText(),
-			Events: c.StringSlice("event"), Filters: c.StringSlice("filter"),
+			Events: events, Filters: c.StringSlice("filter"),
 		})
 	case selecting:
 		return usageError("--event, --filter and --match are not for an app built on this library: it subscribes by itself")
@@ -77,15 +78,20 @@ func runConsumer(c *cli.Context) error {
 	}
 }
 
-// checkEvents refuses what cannot be the name of an event, and points at what may be a misspelt one.
-func checkEvents(log *slog.Logger, names []string) error {
+// checkEvents returns the names with those of FreeSWITCH's own events in capitals: it takes them in any case. It refuses
+// what cannot be a name, and points at what may be a misspelt one.
+func checkEvents(log *slog.Logger, names []string) ([]string, error) {
+	events := make([]string, 0, len(names))
 	for _, name := range names {
 		switch {
 		case name == "" || strings.ContainsAny(name, " \t\r\n"):
-			return usageError("--event %q: a name of FreeSWITCH's, a subclass of CUSTOM or ALL is allowed", name)
-		case !esl.IsEventName(name) && strings.Trim(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZ_") == "":
+			return nil, usageError("--event %q: a name of FreeSWITCH's, a subclass of CUSTOM or ALL is allowed", name)
+		case esl.IsEventName(strings.ToUpper(name)):
+			name = strings.ToUpper(name)
+		case strings.Trim(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZ_") == "":
 			log.Warn("no event of FreeSWITCH's has this name: taken for a subclass of CUSTOM", "event", name)
 		}
+		events = append(events, name)
 	}
-	return nil
+	return events, nil
 }

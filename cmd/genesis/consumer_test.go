@@ -155,6 +155,12 @@ func TestHealthcheckAsksTheAppItself(t *testing.T) {
 	}
 }
 
+func TestConsumerTakesNamesInAnyCase(t *testing.T) {
+	app := startGenesis(t, "consumer", "--simulate", "--event", "channel_answer")
+	app.stdout.match(t, `"Event-Name":"CHANNEL_ANSWER"`)
+	app.stop()
+}
+
 func TestConsumerOutlivesFreeSWITCH(t *testing.T) {
 	at := freePort(t)
 	simulate := []string{"simulate", "--port", at, "--heartbeat", "100ms", "--calls-per-second", "20", "--call-duration", "100ms"}
