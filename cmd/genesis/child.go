@@ -70,6 +70,15 @@ func exit(child *launch.Child) error {
 	return err
 }
 
+// stopped is exit for an app that was told to stop. How one ended that had done so before was told then: now it is us who
+// stop on request.
+func stopped(child *launch.Child, before bool) error {
+	if before {
+		return nil
+	}
+	return exit(child)
+}
+
 // handDown opens the ports of an outbound app that will be restarted, or whose port somebody else has to know, so that
 // all its processes share them.
 func (l *launcher) handDown() ([]*os.File, error) {
@@ -132,13 +141,13 @@ func (l *launcher) develop(ctx context.Context, bin string, files []*os.File, si
 		select {
 		case sig := <-signals:
 			current.Signal(sig)
-			return exit(current)
+			return stopped(current, ended == nil)
 		case <-ctx.Done():
 			current.Signal(syscall.SIGTERM)
 			if err := context.Cause(ctx); err != context.Canceled {
 				return err
 			}
-			return exit(current)
+			return stopped(current, ended == nil)
 		case <-ended:
 			ended = nil
 			code, _ := current.Wait() // why it ended is its own to tell

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -55,6 +56,21 @@ func TestDevRebuilds(t *testing.T) {
 	app.stdout.match(t, "version 1 got terminated\nversion 2 runs")
 	app.stop()
 	app.stdout.match(t, "version 2 got terminated")
+}
+
+// An app that ends by itself awaits a change; stopping then is stopping on request.
+func TestDevStopsAfterACrash(t *testing.T) {
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "go.mod"), "module app\n", 0o644)
+	write(t, filepath.Join(dir, "main.go"), "package main\n\nimport \"os\"\n\nfunc main() { os.Exit(3) }\n", 0o644)
+	for _, sig := range []os.Signal{syscall.SIGTERM, os.Interrupt} {
+		app := startGenesis(t, "consumer", "dev", dir)
+		app.stderr.match(t, "the app has ended, a change starts it again.*exit_code=3")
+		app.signal(sig)
+		if code := app.wait(); code != 0 {
+			t.Errorf("exit code %d after %v, want 0", code, sig)
+		}
+	}
 }
 
 // A program reads the events; what it writes to its file tells which process handled which event.
