@@ -11,7 +11,6 @@ import (
 
 	"github.com/genesis-esl/genesis"
 	"github.com/genesis-esl/genesis/internal/launch"
-	"github.com/genesis-esl/genesis/internal/watch"
 )
 
 // child runs an app built on this library as a process of its own, which connects by itself. Our settings reach it as
@@ -121,7 +120,7 @@ func (l *launcher) develop(ctx context.Context, bin string, files []*os.File, si
 	defer cancel(nil)
 	changes := make(chan struct{}, 1)
 	go func() {
-		if err := watch.Dir(ctx, l.target.Watched(), func() {
+		if err := l.watch(ctx, func() {
 			select {
 			case changes <- struct{}{}:
 			default: // one is pending

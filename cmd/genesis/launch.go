@@ -5,7 +5,6 @@ import (
 	"errors"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"slices"
 	"time"
 
@@ -107,7 +106,7 @@ func (l *launcher) host(ctx context.Context, app any) error {
 	watched := make(chan struct{})
 	go func() {
 		defer close(watched)
-		if err := watch.Dir(ctx, filepath.Dir(l.target.Path), func() { l.changed(ctx, app) }); err != nil {
+		if err := l.watch(ctx, func() { l.changed(ctx, app) }); err != nil {
 			cancel(err)
 		}
 	}()
@@ -118,6 +117,11 @@ func (l *launcher) host(ctx context.Context, app any) error {
 	cancel(nil)
 	<-watched
 	return err
+}
+
+// watch calls changed after each change to PATH.
+func (l *launcher) watch(ctx context.Context, changed func()) error {
+	return watch.Dir(ctx, l.target.Watched(), changed, watch.Logger(l.log))
 }
 
 // changed has a changed program take over: the connection stays up meanwhile.

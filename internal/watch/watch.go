@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"path/filepath"
 	"strings"
 	"time"
@@ -19,17 +20,34 @@ const Settle = 100 * time.Millisecond
 // ignored are directories in which nothing that matters changes.
 var ignored = map[string]bool{"node_modules": true, "vendor": true, "bin": true, "dist": true, "build": true, "target": true, "__pycache__": true}
 
+// Option changes what Dir does.
+type Option func(*watcher)
+
+// Logger gets what is not watched, and why; slog.Default() without it.
+func Logger(log *slog.Logger) Option { return func(w *watcher) { w.log = log } }
+
+// watcher is one run of Dir.
+type watcher struct {
+	log    *slog.Logger
+	notify *fsnotify.Watcher
+}
+
 // Dir calls changed after each change below dir, once files have settled, until ctx ends; then it returns nil. Directories
 // that begin with a dot and those for build output are left out, and so are editors' temporary files, records and logs.
-// New directories are watched too. While changed runs, further changes wait and are told together.
-func Dir(ctx context.Context, dir string, changed func()) error {
-	w, err := fsnotify.NewWatcher()
+// New directories are watched too; one that may not be read is left out, and that is logged. While changed runs, further
+// changes wait and are told together.
+func Dir(ctx context.Context, dir string, changed func(), opts ...Option) error {
+	notify, err := fsnotify.NewWatcher()
 	if err != nil {
-		return fmt.Errorf("watching %s: %w", dir, err)
+		return failed(dir, err)
 	}
-	defer func() { _ = w.Close() }() // nothing is left to lose
-	if err := add(w, dir); err != nil {
-		return fmt.Errorf("watching %s: %w", dir, err)
+	defer func() { _ = notify.Close() }() // nothing is left to lose
+	w := &watcher{log: slog.Default(), notify: notify}
+	for _, opt := range opts {
+		opt(w)
+	}
+	if err := w.add(w.notify, dir); err != nil {
+		return err
 	}
 	settled := time.NewTimer(Settle)
 	settled.Stop()
@@ -37,18 +55,18 @@ func Dir(ctx context.Context, dir string, changed func()) error {
 		select {
 		case <-ctx.Done():
 			return nil
-		case err := <-w.Errors:
+		case err := <-w.notify.Errors:
 			if !errors.Is(err, fsnotify.ErrEventOverflow) {
 				return fmt.Errorf("watching %s: %w", dir, err)
 			}
 			settled.Reset(Settle) // some changes have gone unnoticed
-		case ev := <-w.Events:
+		case ev := <-w.notify.Events:
 			name := filepath.Base(ev.Name)
 			if ev.Op == fsnotify.Chmod || temporary(name) || ignored[name] {
 				continue
 			}
 			if ev.Has(fsnotify.Create) {
-				_ = add(w, ev.Name) // a file, or gone again
+				w.unseen(w.add(w.notify, ev.Name)) // a file is fine
 			}
 			settled.Reset(Settle)
 		case <-settled.C:
@@ -57,21 +75,45 @@ func Dir(ctx context.Context, dir string, changed func()) error {
 	}
 }
 
-// add watches a directory and those below it.
-func add(w *fsnotify.Watcher, root string) error {
+// add watches a directory and those below it, but for those that may not be read.
+func (w *watcher) add(to *fsnotify.Watcher, root string) error {
 	return filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		if !entry.IsDir() {
+		if err == nil && !entry.IsDir() {
 			return nil
 		}
-		name := entry.Name()
-		if path != root && (strings.HasPrefix(name, ".") || ignored[name]) {
+		if err == nil {
+			name := entry.Name()
+			if path != root && (strings.HasPrefix(name, ".") || ignored[name]) {
+				return filepath.SkipDir
+			}
+			err = to.Add(path)
+		}
+		if err == nil {
+			return nil
+		}
+		err = failed(path, err)
+		if path != root && (errors.Is(err, fs.ErrPermission) || errors.Is(err, fs.ErrNotExist)) {
+			w.unseen(err)
 			return filepath.SkipDir
 		}
-		return w.Add(path)
+		return err
 	})
+}
+
+// failed names the directory that cannot be watched, once.
+func failed(dir string, err error) error {
+	var path *fs.PathError
+	if errors.As(err, &path) {
+		err = path.Err
+	}
+	return fmt.Errorf("watching %s: %w", dir, err)
+}
+
+// unseen logs why a directory is not watched, unless it is gone again.
+func (w *watcher) unseen(err error) {
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		w.log.Warn("changes in a directory will not be seen", "error", err)
+	}
 }
 
 // written are the endings of what apps write while they run, next to their sources often enough: it must not restart them.

@@ -2,8 +2,10 @@ package watch_test
 
 import (
 	"context"
+	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -18,30 +20,42 @@ const patience = 20 * time.Second
 
 // start watches a new directory until the test ends. It returns once changes are
 // seen.
-func start(t *testing.T) (dir string, told <-chan struct{}) {
+func start(t *testing.T, opts ...watch.Option) (dir string, told <-chan struct{}) {
 	t.Helper()
 	dir = t.TempDir()
+	return dir, startIn(t, dir, opts...)
+}
+
+// startIn watches a directory that is there.
+func startIn(t *testing.T, dir string, opts ...watch.Option) (told <-chan struct{}) {
+	t.Helper()
 	changes, done := make(chan struct{}, 1000), make(chan error, 1)
 	ctx, cancel := context.WithCancel(context.Background())
-	go func() { done <- watch.Dir(ctx, dir, func() { changes <- struct{}{} }) }()
+	go func() { done <- watch.Dir(ctx, dir, func() { changes <- struct{}{} }, opts...) }()
 	t.Cleanup(func() {
 		cancel()
 		if err := <-done; err != nil {
 			t.Error(err)
 		}
 	})
+	until(t, changes, "the first file", func() { write(t, filepath.Join(dir, "first"), "x") })
+	return changes
+}
+
+// until makes a change again and again until it is told: the watch is being set up.
+func until(t *testing.T, told <-chan struct{}, what string, change func()) {
+	t.Helper()
 	again := time.NewTicker(2 * watch.Settle)
 	defer again.Stop()
 	for deadline := time.Now().Add(patience); time.Now().Before(deadline); {
-		write(t, filepath.Join(dir, "first"), "x")
+		change()
 		select {
-		case <-changes:
-			return dir, changes
+		case <-told:
+			return
 		case <-again.C:
 		}
 	}
-	t.Fatal("nobody told of the first file")
-	return "", nil
+	t.Fatalf("nobody told of %s", what)
 }
 
 func write(t *testing.T, path, text string) {
@@ -62,6 +76,51 @@ func await(t *testing.T, told <-chan struct{}, what string) {
 	case <-told:
 	case <-timer.C:
 		t.Fatalf("nobody told of %s", what)
+	}
+}
+
+// settle waits until nothing is told any more.
+func settle(told <-chan struct{}) {
+	const long = 3 * watch.Settle
+	quiet := time.NewTimer(long)
+	defer quiet.Stop()
+	for {
+		select {
+		case <-told:
+			quiet.Reset(long)
+		case <-quiet.C:
+			return
+		}
+	}
+}
+
+// logged is a logger and its lines.
+func logged() (*slog.Logger, <-chan string) {
+	lines := make(lineWriter, 1000)
+	return slog.New(slog.NewTextHandler(lines, nil)), lines
+}
+
+type lineWriter chan string
+
+func (w lineWriter) Write(p []byte) (int, error) {
+	w <- string(p)
+	return len(p), nil
+}
+
+// awaitLine waits for a line that has all of the words.
+func awaitLine(t *testing.T, lines <-chan string, words ...string) {
+	t.Helper()
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
+	select {
+	case line := <-lines:
+		for _, word := range words {
+			if !strings.Contains(line, word) {
+				t.Errorf("logged %q, want %q in it", line, word)
+			}
+		}
+	case <-timer.C:
+		t.Fatalf("nothing is logged, want %q", words)
 	}
 }
 
