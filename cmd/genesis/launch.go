@@ -121,7 +121,11 @@ func (l *launcher) host(ctx context.Context, app any) error {
 
 // watch calls changed after each change to PATH.
 func (l *launcher) watch(ctx context.Context, changed func()) error {
-	return watch.Dir(ctx, l.target.Watched(), changed, watch.Logger(l.log))
+	dir, opts := l.target.Watched(), []watch.Option{watch.Logger(l.log)}
+	if dir != l.target.Path { // a file in it
+		opts = append(opts, watch.Program(l.target.Path))
+	}
+	return watch.Dir(ctx, dir, changed, opts...)
 }
 
 // changed has a changed program take over: the connection stays up meanwhile.
