@@ -19,8 +19,8 @@ type Backend interface {
 	// passing and is retried; any other one is final. ctx bounds the time it may take.
 	Exchange(ctx context.Context, queue string, limit int, ops []Op) (View, error)
 	// Watch calls changed when slots were granted or places moved: with the ids that were granted, empty when
-	// places only moved, nil when changes may have been missed. It returns at once; changed must not block.
-	// stop ends it.
+	// places only moved, nil when changes may have been missed. What has changed before it returns need not be told:
+	// who watches asks for that with an Exchange. It returns at once; changed must not block. stop ends it.
 	Watch(queue string, changed func(granted []string)) (stop func())
 	// Lease is how long a place lives without being renewed. Zero means for ever: the owner cannot vanish
 	// without taking the backend along.

@@ -38,6 +38,7 @@ var conformance = map[string]func(t *testing.T, s store){
 	"CloseTakesSlotsAway":   testCloseForced,
 	"Exchange":              testExchange,
 	"ManyAtOnce":            testMany,
+	"SharedByTwoQueues":     testShared,
 }
 
 func runConformance(t *testing.T, open func(t *testing.T) store) {

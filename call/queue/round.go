@@ -238,6 +238,8 @@ func (s *share) follow() {
 		unwatch := s.q.backend.Watch(s.name, s.changed)
 		s.mu.Lock()
 		s.unwatch = unwatch
+		// Nobody has told of what was granted between the answer "you wait" and the watch: that is asked for.
+		s.asked, s.dirty = time.Time{}, true
 		s.mu.Unlock()
 	}
 }
