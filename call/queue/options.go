@@ -18,9 +18,9 @@ type options struct {
 	timeout  time.Duration
 }
 
-// Limit sets how many slots the queue has, at least 1. Without it Config.Limit holds. A queue has one limit:
-// the one given last, by any caller of this process, is used from then on. Processes that share a queue must
-// agree on it.
+// Limit sets how many slots the queue has, at least 1. A queue has one limit: the one given last, by any caller of
+// these Queues, is used from then on; as long as none was given, Config.Limit. Of more than 10,000 queues that nobody
+// waits in any more, some go back to Config.Limit. Processes that share a queue must agree on it.
 func Limit(n int) Option { return func(o *options) { o.limit = n } }
 
 // Priority lets a caller pass all those of a lower priority. The default is 0, negative ones wait longer;

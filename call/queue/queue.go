@@ -45,7 +45,11 @@ type Queues struct {
 	mu     sync.Mutex
 	closed bool
 	shares map[string]*share
+	limits map[string]int // those given by the Limit option for queues that have no share now
 }
+
+// rememberAt is how many limits are remembered of queues that nobody of this process is in.
+const rememberAt = 10_000
 
 // New checks the configuration and returns Queues; it connects to nothing.
 func New(cfg Config) (*Queues, error) {
@@ -73,7 +77,7 @@ func New(cfg Config) (*Queues, error) {
 	}
 	return &Queues{
 		backend: cfg.Backend, limit: cfg.Limit, patience: cfg.Patience, tel: tel, log: cfg.Logger,
-		shares: make(map[string]*share),
+		shares: make(map[string]*share), limits: make(map[string]int),
 	}, nil
 }
 
@@ -126,6 +130,10 @@ func (q *Queues) add(e *entry, limit int) error {
 	s := q.shares[e.queue]
 	if s == nil {
 		s = newShare(q, e.queue)
+		if given := q.limits[e.queue]; given > 0 {
+			s.limit = given
+			delete(q.limits, e.queue)
+		}
 		q.shares[e.queue] = s
 		go s.run()
 	}
@@ -142,8 +150,23 @@ func (q *Queues) retire(s *share) bool {
 		return false
 	}
 	delete(q.shares, s.name)
+	q.remember(s.name, s.limit)
 	close(s.done)
 	return true
+}
+
+// remember keeps a limit until somebody comes into the queue again.
+func (q *Queues) remember(queue string, limit int) {
+	if limit == q.limit {
+		return
+	}
+	if len(q.limits) >= rememberAt {
+		for other := range q.limits { // any one
+			delete(q.limits, other)
+			break
+		}
+	}
+	q.limits[queue] = limit
 }
 
 // Close refuses new callers and ends all waits with ErrClosed, then waits until the slots of this process are

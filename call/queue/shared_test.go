@@ -1,6 +1,7 @@
 package queue_test
 
 import (
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -58,4 +59,21 @@ func TestMiniredisShared(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestLimitLasts has queues in which nobody is any more: the limit given last holds for those who come then.
+func TestLimitLasts(t *testing.T) {
+	t.Parallel()
+	q := newQueues(t, queue.Config{})
+	for i := range 100 { // in most of them nobody is left when the next one comes
+		name := strconv.Itoa(i)
+		release(t, acquire(t, q, name, queue.Limit(2)))
+		first := acquire(t, q, name)
+		second, err := q.Acquire(testContext(t), name, queue.Timeout(5*time.Second))
+		if err != nil {
+			t.Fatal(err)
+		}
+		release(t, first)
+		release(t, second)
+	}
 }
