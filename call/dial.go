@@ -28,40 +28,57 @@ type Leg struct {
 }
 
 // User is a user of FreeSWITCH's directory, user/ID@DOMAIN. An empty domain is
-// left to FreeSWITCH.
+// left to FreeSWITCH; an id with an "@" in it, which would choose another one, is an
+// ErrUnencodable.
 func User(id, domain string) Leg {
+	whole := "user/" + id
 	if domain != "" {
-		id += "@" + domain
+		whole += "@" + domain
 	}
-	return Endpoint("user/" + id)
+	return Endpoint(whole).without("@", "user", id).without("@", "domain", domain)
 }
 
-// Sofia is a SIP destination (NUMBER@HOST) called through a profile.
+// Sofia is a SIP destination (NUMBER@HOST) called through a profile. A "/" in the
+// profile, a "^" in the destination and a second "@" in it, which would call somebody
+// else, are an ErrUnencodable.
 func Sofia(profile, destination string) Leg {
-	return Endpoint("sofia/" + profile + "/" + destination)
+	number, host, _ := strings.Cut(destination, "@")
+	return Endpoint("sofia/"+profile+"/"+destination).
+		without("/", "profile", profile).without("^", "destination", number).without("@^", "host", host)
 }
 
-// Gateway is a number called through a gateway of mod_sofia.
+// Gateway is a number called through a gateway of mod_sofia. A "/" in the name, and
+// "@", ";" or "^" in the number, with which the call would go somewhere else, are an
+// ErrUnencodable.
 func Gateway(name, number string) Leg {
-	return Endpoint("sofia/gateway/" + name + "/" + number)
+	return Endpoint("sofia/gateway/"+name+"/"+number).without("/", "gateway", name).without("@;^", "number", number)
 }
 
 // Loopback is an extension of FreeSWITCH's own dialplan. An empty context is
-// "default".
+// "default". A "/" in either, which would choose another context or dialplan, and an
+// extension that begins with "app=", which would run an application, are an
+// ErrUnencodable.
 func Loopback(extension, context string) Leg {
 	if context == "" {
 		context = "default"
 	}
-	return Endpoint("loopback/" + extension + "/" + context)
+	return Endpoint("loopback/"+extension+"/"+context).
+		without("/", "extension", extension).without("/", "context", context)
 }
 
-// Group is a group of the directory, group/NAME@DOMAIN.
-func Group(name, domain string) Leg { return Endpoint("group/" + name + "@" + domain) }
+// Group is a group of the directory, group/NAME@DOMAIN. An "@" or a parenthesis in
+// either, with which it would be another group or domain, is an ErrUnencodable.
+func Group(name, domain string) Leg {
+	return Endpoint("group/"+name+"@"+domain).without("@()", "group", name).without("@()", "domain", domain)
+}
 
 // Endpoint is any destination, TYPE/REST, such as "sofia/internal/1000@10.0.0.1".
 // It is taken as data: characters with which it could become more than one leg
 // (commas, "|", ":_:", quotes, spaces, "${", brackets that do not nest) make the dial
-// string an ErrUnencodable. RawDial takes what you have written yourself.
+// string an ErrUnencodable, and so does a loopback that would run applications
+// (loopback/app=, or a dialplan that is not XML). What separates the parts of REST
+// stays as it is: to put them together from what a caller or a web form said, use User,
+// Gateway and the like. RawDial takes what you have written yourself.
 func Endpoint(endpoint string) Leg {
 	return Leg{endpoint: endpoint, err: checkEndpoint(endpoint)}
 }

@@ -177,5 +177,32 @@ func checkEndpoint(s string) error {
 	if !nested(rest, '[', ']') {
 		return fail("holds square brackets that do not nest")
 	}
+	if strings.EqualFold(kind, "loopback") {
+		return checkLoopback(rest, fail)
+	}
 	return nil
+}
+
+// checkLoopback refuses what mod_loopback runs as applications instead of calling an
+// extension: app=NAME:ARGUMENT, and a third part that names another dialplan, such as
+// inline, in which the extension is a list of applications.
+func checkLoopback(rest string, fail func(why string) error) error {
+	const app = "app="
+	if len(rest) >= len(app) && strings.EqualFold(rest[:len(app)], app) {
+		return fail("would run an application; only an extension is allowed")
+	}
+	if parts := strings.SplitN(rest, "/", 3); len(parts) == 3 && !strings.EqualFold(parts[2], "XML") {
+		return fail("names a dialplan; only EXTENSION/CONTEXT is allowed, with /XML or without")
+	}
+	return nil
+}
+
+// without refuses a part of the endpoint that holds one of the separators: FreeSWITCH
+// would end the part there.
+func (l Leg) without(separators, what, part string) Leg {
+	if i := strings.IndexAny(part, separators); i >= 0 && l.err == nil {
+		l.err = fmt.Errorf("call: %s %q holds %q, where FreeSWITCH would end it; none of %s is allowed: %w",
+			what, part, part[i], separators, ErrUnencodable)
+	}
+	return l
 }

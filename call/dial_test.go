@@ -35,6 +35,11 @@ func TestDialEncode(t *testing.T) {
 		).With(call.Vars{"all": "x"}), "<all=x>{a=1}user/1:_:user/2|user/3"},
 		{"raw", call.RawDial("user/${x}@${domain_name}").With(call.Vars{"a": "1"}), "{a=1}user/${x}@${domain_name}"},
 		{"loopback", call.To(call.Loopback("9196", "")), "loopback/9196/default"},
+		{"loopback, in full", call.To(call.Endpoint("loopback/app/default/xml")), "loopback/app/default/xml"},
+		{"sip parameters", call.To(call.Sofia("external", "1000@example.com;transport=tcp")), "sofia/external/1000@example.com;transport=tcp"},
+		{"registered user", call.To(call.Sofia("internal", "1000%example.com")), "sofia/internal/1000%example.com"},
+		{"group", call.To(call.Group("sales", "example.com")), "group/sales@example.com"},
+		{"To header of your own", call.To(call.Endpoint("sofia/gateway/gw/1@proxy^2@example.com")), "sofia/gateway/gw/1@proxy^2@example.com"},
 		{"ipv6", call.To(call.Sofia("internal", "1000@[2001:db8::1]:5060")), "sofia/internal/1000@[2001:db8::1]:5060"},
 	}
 	for _, tt := range tests {
@@ -77,6 +82,25 @@ func TestDialRefuses(t *testing.T) {
 		{"bracket of a leg", call.To(call.User("1", "").With(call.Vars{"a": "]x["})), call.ErrUnencodable},
 		{"name", one.With(call.Vars{"a=1,b": "x"}), call.ErrUnencodable},
 		{"empty name", one.With(call.Vars{"": "x"}), call.ErrUnencodable},
+		{"application in an extension", call.To(call.Loopback("app=system:reboot;#", "")), call.ErrUnencodable},
+		{"application in capitals", call.To(call.Loopback("APP=hangup", "")), call.ErrUnencodable},
+		{"application in an endpoint", call.To(call.Endpoint("Loopback/App=system:reboot")), call.ErrUnencodable},
+		{"context in an extension", call.To(call.Loopback("1000/admin", "")), call.ErrUnencodable},
+		{"dialplan in an extension", call.To(call.Loopback("system:reboot/x/inline", "")), call.ErrUnencodable},
+		{"dialplan in a context", call.To(call.Loopback("system:reboot", "x/inline")), call.ErrUnencodable},
+		{"dialplan in an endpoint", call.To(call.Endpoint("loopback/1/x/inline:system:reboot")), call.ErrUnencodable},
+		{"domain in a user", call.To(call.User("1000@other", "")), call.ErrUnencodable},
+		{"domain before the domain", call.To(call.User("1000@other", "mine")), call.ErrUnencodable},
+		{"two domains", call.To(call.User("1000", "mine@other")), call.ErrUnencodable},
+		{"domain in a group", call.To(call.Group("sales@other", "mine")), call.ErrUnencodable},
+		{"end of group_call in a group", call.To(call.Group("sales)", "mine")), call.ErrUnencodable},
+		{"host in a number", call.To(call.Gateway("gw", "1000@elsewhere")), call.ErrUnencodable},
+		{"parameters in a number", call.To(call.Gateway("gw", "1000;fs_path=sip:elsewhere")), call.ErrUnencodable},
+		{"To header in a number", call.To(call.Gateway("gw", "1000^2000")), call.ErrUnencodable},
+		{"number in a gateway", call.To(call.Gateway("gw/1000@elsewhere", "1")), call.ErrUnencodable},
+		{"destination in a profile", call.To(call.Sofia("internal/1000@elsewhere;", "1")), call.ErrUnencodable},
+		{"host before the host", call.To(call.Sofia("internal", "1000@elsewhere;@mine")), call.ErrUnencodable},
+		{"To header before the host", call.To(call.Sofia("internal", "1000^@mine")), call.ErrUnencodable},
 		{"raw in a group", call.Enterprise(one, call.RawDial("user/2")), call.ErrUnencodable},
 	}
 	for _, tt := range tests {
@@ -113,7 +137,7 @@ func FuzzDial(f *testing.F) {
 	f.Add(",;!~#", "a=b,c=d", "'", "1[::1]", true)
 	f.Add(`a\sb`, " lead", "trail ", "1", false)
 	f.Fuzz(func(t *testing.T, v1, v2, legValue, number string, enterprise bool) {
-		first := call.User(number, "").With(call.Vars{"leg": legValue, "second": v1})
+		first := call.Endpoint("user/" + number).With(call.Vars{"leg": legValue, "second": v1})
 		dial := call.To(first, call.User("b", "")).Then(call.User("c", "")).With(call.Vars{"one": v1, "two": v2})
 		want := []parsedGroup{{
 			vars: withoutEmpty(map[string]string{"one": v1, "two": v2}),
