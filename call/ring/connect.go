@@ -9,15 +9,21 @@ import (
 // Caller is whom Connect connects: an outbound.Session, or over a client a struct of a *call.Controller and a *call.Channel.
 type Caller interface {
 	call.Originator
+	// Context ends when the caller hangs up.
+	Context() context.Context
 	Answer(ctx context.Context) error
 	Bridge(ctx context.Context, other *call.Channel) (call.Bridged, error)
 }
 
 // Connect rings for the caller, answers the caller's call when somebody takes it, if it was not, and connects the two
 // until one of them hangs up, or ctx ends. It returns who took the call and how their leg ended; their leg is hung up in
-// any case. Errors are those of Ring, in which the caller's call goes on, and those of Answer and Bridge.
+// any case. Errors are those of Ring, in which the caller's call goes on unless the caller has hung up meanwhile (a
+// *call.HangupError), and those of Answer and Bridge.
 func (r *Ringer) Connect(ctx context.Context, caller Caller, destinations []Destination, mode Mode, opts ...Option) (*Answer, call.Bridged, error) {
-	answer, err := r.Ring(ctx, caller, destinations, mode, opts...)
+	// Only ringing needs to be told: Answer and Bridge end with the call by themselves.
+	ringing, cancel := until(ctx, caller.Context())
+	answer, err := r.Ring(ringing, caller, destinations, mode, opts...)
+	cancel()
 	if err != nil {
 		return nil, call.Bridged{}, err
 	}

@@ -73,19 +73,28 @@ type Confirm struct {
 
 // bound makes the context in which is rung: it ends with the caller and with the time-out.
 func (o options) bound(ctx context.Context) (context.Context, context.CancelFunc) {
-	ctx, cancel := context.WithCancelCause(ctx)
-	stop := func() bool { return true }
+	cancel, expire := func() {}, func() {}
 	if o.caller != nil {
-		over := o.caller.Context()
-		stop = context.AfterFunc(over, func() { cancel(context.Cause(over)) })
+		ctx, cancel = until(ctx, o.caller.Context())
 	}
-	expire := func() {}
 	if o.timeout > 0 {
 		ctx, expire = context.WithTimeoutCause(ctx, o.timeout, errTimeout)
 	}
 	return ctx, func() {
-		stop()
 		expire()
+		cancel()
+	}
+}
+
+// until returns a copy of ctx that ends with the other context too, for its reason.
+func until(ctx, other context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	if other.Err() != nil { // so that who comes too late does not even begin
+		cancel(context.Cause(other))
+	}
+	stop := context.AfterFunc(other, func() { cancel(context.Cause(other)) })
+	return ctx, func() {
+		stop()
 		cancel(nil)
 	}
 }

@@ -268,6 +268,35 @@ func TestConnect(t *testing.T) {
 	w.empty()
 }
 
+// TestConnectCallerHangsUp ends the caller before and while others ring.
+func TestConnectCallerHangsUp(t *testing.T) {
+	w := newWorld(t, esltest.Endpoint{Match: "user/caller"}, esltest.Endpoint{Match: "user/", Answer: -1})
+	caller, err := w.calls.Originate(w.ctx, call.Originate{To: call.To(call.User("caller", ""))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := newRinger(t, ring.Config{})
+	connect := func() error {
+		_, _, err := r.Connect(w.ctx, leg{w.calls, caller}, users("a", "b"), ring.Parallel)
+		return err
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- connect() }()
+	w.await("CHANNEL_PROGRESS", "a", 0)
+	w.fs.Leg(caller.UUID()).Hangup("ORIGINATOR_CANCEL")
+	start := time.Now()
+	for _, err := range []error{<-ended, connect()} {
+		var hangup *call.HangupError
+		if !errors.As(err, &hangup) || hangup.UUID != caller.UUID() {
+			t.Errorf("got %v", err)
+		}
+	}
+	if took := time.Since(start); took > soon {
+		t.Errorf("the others rang for %s more", took)
+	}
+	w.empty()
+}
+
 // TestVars sets variables on every leg, those of a destination over those of all.
 func TestVars(t *testing.T) {
 	w := newWorld(t, esltest.Endpoint{Match: "user/", Ring: time.Millisecond, Answer: -1})
