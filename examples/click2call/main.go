@@ -4,8 +4,9 @@
 //	genesis consumer --simulate ./examples/click2call
 //	curl -X POST 'http://127.0.0.1:8088/call?from=1000&to=1001'
 //
-// It answers 200 with the two calls once they are connected, 409 with the reason when one of the two does not answer,
-// 400 for a number that is none, 502 when FreeSWITCH cannot be reached. CLICK2CALL_ADDR says where it listens.
+// It answers 200 with the two calls once they are connected, 409 with the reason when one of the two does not answer or
+// the first hangs up meanwhile, 400 for a number that is none, 502 when FreeSWITCH cannot be reached. CLICK2CALL_ADDR
+// says where it listens.
 package main
 
 import (
@@ -69,7 +70,7 @@ func connect(ctx context.Context, ctl *call.Controller, from, to string) (a, b *
 	if err != nil {
 		return nil, nil, err
 	}
-	b, err = ctl.Originate(ctx, call.Originate{To: call.To(call.User(to, "")), CallerNumber: from, Timeout: ringing})
+	b, err = originateFor(ctx, a, ctl, call.Originate{To: call.To(call.User(to, "")), CallerNumber: from, Timeout: ringing})
 	if err == nil {
 		err = a.Connect(ctx, b)
 	}
@@ -78,6 +79,15 @@ func connect(ctx context.Context, ctl *call.Controller, from, to string) (a, b *
 		return nil, nil, errors.Join(err, a.Hangup(bye, call.NormalClearing), hangup(bye, b))
 	}
 	return a, b, nil
+}
+
+// originateFor calls somebody for the first, and stops when the first hangs up.
+func originateFor(ctx context.Context, first *call.Channel, ctl *call.Controller, o call.Originate) (*call.Channel, error) {
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	over := first.Context()
+	defer context.AfterFunc(over, func() { stop(context.Cause(over)) })()
+	return ctl.Originate(ctx, o)
 }
 
 func hangup(ctx context.Context, c *call.Channel) error {

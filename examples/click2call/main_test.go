@@ -18,7 +18,7 @@ import (
 func start(t *testing.T, ctx context.Context) (fs *esltest.Server, url string) {
 	t.Helper()
 	fs = esltest.NewUnstartedServer(esltest.Config{Endpoints: []esltest.Endpoint{
-		{Match: "user/busy", Cause: "USER_BUSY"}, {Match: "user/"},
+		{Match: "user/busy", Cause: "USER_BUSY"}, {Match: "user/never", Answer: -1}, {Match: "user/"},
 	}})
 	if err := fs.Start(); err != nil {
 		t.Fatal(err)
@@ -48,6 +48,20 @@ func start(t *testing.T, ctx context.Context) (fs *esltest.Server, url string) {
 	return fs, web.URL
 }
 
+func post(ctx context.Context, url string) (status int, body string, err error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, nil)
+	if err != nil {
+		return 0, "", err
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return 0, "", err
+	}
+	defer res.Body.Close()
+	text, err := io.ReadAll(res.Body)
+	return res.StatusCode, string(text), err
+}
+
 func TestClick2Call(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
@@ -63,18 +77,8 @@ func TestClick2Call(t *testing.T) {
 		{"from=1000,user/666&to=1001", 400, "error"},
 		{"from=1000&to=1%0A%0Aapi%20status", 400, "line break"},
 	} {
-		req, err := http.NewRequestWithContext(ctx, http.MethodPost, url+"/call?"+tt.query, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		res, err := http.DefaultClient.Do(req)
-		if err != nil {
-			t.Fatal(err)
-		}
-		body, err := io.ReadAll(res.Body)
-		_ = res.Body.Close()
-		if err != nil || res.StatusCode != tt.status || !strings.Contains(string(body), tt.says) {
-			t.Errorf("%s: %d %s, %v; want %d with %s", tt.query, res.StatusCode, body, err, tt.status, tt.says)
+		if status, body, err := post(ctx, url+"/call?"+tt.query); err != nil || status != tt.status || !strings.Contains(body, tt.says) {
+			t.Errorf("%s: %d %s, %v; want %d with %s", tt.query, status, body, err, tt.status, tt.says)
 		}
 	}
 	talking := 0
@@ -85,5 +89,36 @@ func TestClick2Call(t *testing.T) {
 	}
 	if talking != 2 {
 		t.Errorf("%d legs are in conversation, want 2", talking)
+	}
+}
+
+// TestFirstHangsUp has the first hang up while the second rings.
+func TestFirstHangsUp(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second) // less than the second may ring
+	defer cancel()
+	fs, url := start(t, ctx)
+	answered := make(chan struct{})
+	go func() {
+		defer close(answered)
+		status, body, err := post(ctx, url+"/call?from=1000&to=never")
+		if err != nil || status != http.StatusConflict || !strings.Contains(body, "hung up: NO_USER_RESPONSE") {
+			t.Errorf("%d %s, %v", status, body, err)
+		}
+	}()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for len(fs.Legs()) < 2 && ctx.Err() == nil {
+		<-tick.C
+	}
+	for _, leg := range fs.Legs() {
+		if leg.State().Answered {
+			leg.Hangup("NO_USER_RESPONSE")
+		}
+	}
+	<-answered
+	for _, leg := range fs.Legs() {
+		if cause, err := leg.WaitHangup(ctx); err != nil {
+			t.Errorf("somebody is still called: %v, %s", err, cause)
+		}
 	}
 }
