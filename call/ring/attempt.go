@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"maps"
-	"sync"
 	"time"
 
 	"github.com/genesis-esl/genesis/call"
@@ -19,12 +18,12 @@ type attempt struct {
 	confirm     *Confirm
 	ctx         context.Context
 	cancel      context.CancelCauseFunc
-	release     func() // ends the balancer's count
+	end         func() // ends the balancer's count; nil when the balancer has not counted it yet
 }
 
-func newAttempt(ctx context.Context, r *race, index int, release func()) *attempt {
+func newAttempt(ctx context.Context, r *race, index int, end func()) *attempt {
 	d := r.destinations[index]
-	a := &attempt{index: index, destination: d, ringTime: d.Timeout, confirm: r.confirm}
+	a := &attempt{index: index, destination: d, ringTime: d.Timeout, confirm: r.confirm, end: end}
 	if a.ringTime == 0 {
 		a.ringTime = r.ringTime
 	}
@@ -39,13 +38,15 @@ func newAttempt(ctx context.Context, r *race, index int, release func()) *attemp
 	}
 	// The race cancels each attempt for a reason of its own, so a context that ended does not do it first.
 	a.ctx, a.cancel = context.WithCancelCause(context.WithoutCancel(ctx))
-	a.release = sync.OnceFunc(release)
 	return a
 }
 
 // run calls, and says what has become of it. It ends when the call has ended or been answered.
-func (a *attempt) run(with call.Originator, outcomes chan<- outcome) {
+func (a *attempt) run(with call.Originator, counts *tally, outcomes chan<- outcome) {
 	defer a.cancel(nil)
+	if a.end == nil {
+		a.end = counts.take(a.ctx, First, []string{a.destination.id()}).End
+	}
 	channel, err := a.ring(with)
 	if err == nil && a.confirm != nil {
 		if err = a.ask(channel); err != nil {
@@ -57,6 +58,9 @@ func (a *attempt) run(with call.Originator, outcomes chan<- outcome) {
 }
 
 func (a *attempt) ring(with call.Originator) (*call.Channel, error) {
+	if a.ctx.Err() != nil { // while it was counted
+		return nil, context.Cause(a.ctx)
+	}
 	ctx, cancel := context.WithTimeoutCause(a.ctx, a.ringTime, call.NoAnswer)
 	defer cancel()
 	channel, err := with.Originate(ctx, a.request)

@@ -23,7 +23,7 @@ const (
 // too. It is safe for concurrent use.
 type Balancer interface {
 	// Take picks one of ids, which are at least one, by rule, and counts a call for it until End, in one step: two
-	// who ask at the same time do not get the same one.
+	// who ask at the same time do not get the same one. When nobody waits for the answer any more, End is called at once.
 	Take(ctx context.Context, rule Rule, ids []string) (Taken, error)
 	// Turn counts up from 0 for the group: whose turn it is in RoundRobin.
 	Turn(ctx context.Context, group string) (uint64, error)
@@ -33,7 +33,8 @@ type Balancer interface {
 type Taken struct {
 	// Index of the id picked.
 	Index int
-	// End ends the count. It returns soon also when the balancer's server does not answer, and is called once.
+	// End ends the count. It returns soon also when the balancer's server does not answer, and is called once, from any
+	// goroutine.
 	End func()
 }
 

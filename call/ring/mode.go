@@ -65,10 +65,7 @@ func (r *race) order(ctx context.Context) []int {
 			return int(r.destinations[a].Delay - r.destinations[b].Delay)
 		})
 	case RoundRobin:
-		turn, err := r.balancer.Turn(ctx, r.turnOf(r.destinations))
-		if err != nil {
-			r.fail(err)
-		}
+		turn := r.counts.turn(ctx, r.turnOf(r.destinations))
 		first := int(turn % uint64(len(order)))
 		order = append(order[first:], order[:first]...)
 	case Random:

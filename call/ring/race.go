@@ -3,7 +3,6 @@ package ring
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"slices"
 	"sync"
 	"time"
@@ -20,8 +19,7 @@ const patience = 5 * time.Second
 // race is one Ring. Its fields are used by the goroutine of run alone; attempts speak to it by outcomes.
 type race struct {
 	options
-	balancer     Balancer // nil once it has failed
-	log          *slog.Logger
+	counts       *tally
 	with         call.Originator
 	destinations []Destination
 	mode         Mode
@@ -42,8 +40,9 @@ type outcome struct {
 
 func newRace(r *Ringer, with call.Originator, destinations []Destination, mode Mode, o options) *race {
 	return &race{
-		options: o, balancer: r.balancer, with: with, destinations: slices.Clone(destinations), mode: mode,
-		log: r.log, running: make(map[*attempt]struct{}), outcomes: make(chan outcome), begun: time.Now(),
+		options: o, counts: &tally{balancer: r.balancer, log: r.log}, with: with,
+		destinations: slices.Clone(destinations), mode: mode,
+		running: make(map[*attempt]struct{}), outcomes: make(chan outcome), begun: time.Now(),
 	}
 }
 
@@ -52,6 +51,7 @@ func (r *race) run(ctx context.Context) (*Answer, error) {
 	if ctx.Err() != nil {
 		return nil, r.stopped(ctx)
 	}
+	defer r.counts.settle()
 	r.pending = r.order(ctx)
 	alarm := time.NewTimer(0)
 	defer alarm.Stop()
@@ -59,7 +59,7 @@ func (r *race) run(ctx context.Context) (*Answer, error) {
 		if wait, ok := r.startDue(ctx); ok {
 			alarm.Reset(wait)
 		}
-		if len(r.running) == 0 {
+		if len(r.running) == 0 && ctx.Err() == nil {
 			return nil, &NoAnswerError{Attempts: r.missed}
 		}
 		select {
@@ -84,7 +84,7 @@ func (r *race) run(ctx context.Context) (*Answer, error) {
 // startDue starts those whose time has come, and one more when nobody rings. In parallel it tells when the next one
 // is due.
 func (r *race) startDue(ctx context.Context) (wait time.Duration, ok bool) {
-	for len(r.pending) > 0 {
+	for len(r.pending) > 0 && ctx.Err() == nil {
 		if r.mode == Parallel {
 			delay := r.destinations[r.pending[0]].Delay
 			if wait = time.Until(r.begun.Add(delay)); wait > 0 && len(r.running) > 0 {
@@ -94,39 +94,35 @@ func (r *race) startDue(ctx context.Context) (wait time.Duration, ok bool) {
 			return 0, false
 		}
 		a := r.pick(ctx)
+		if a == nil {
+			return 0, false
+		}
 		r.running[a] = struct{}{}
-		go a.run(r.with, r.outcomes)
+		go a.run(r.with, r.counts, r.outcomes)
 	}
 	return 0, false
 }
 
-// pick chooses the next one and lets the balancer count it.
+// pick chooses the next one. Where the balancer chooses it is asked here, while nobody rings; otherwise the attempt
+// itself has it counted, so that one does not wait for another. It is nil when ctx has ended meanwhile.
 func (r *race) pick(ctx context.Context) *attempt {
-	rule, candidates := r.mode.rule(), r.pending
-	if rule == First {
-		candidates = candidates[:1]
-	}
-	ids := make([]string, len(candidates))
-	for i, c := range candidates {
-		ids[i] = r.destinations[c].id()
-	}
-	taken := Taken{End: func() {}}
-	if r.balancer != nil {
-		var err error
-		if taken, err = r.balancer.Take(ctx, rule, ids); err != nil {
-			r.fail(err)
-			taken = Taken{End: func() {}}
+	at, end := 0, (func())(nil)
+	if rule := r.mode.rule(); rule != First {
+		ids := make([]string, len(r.pending))
+		for i, c := range r.pending {
+			ids[i] = r.destinations[c].id()
 		}
+		r.counts.settle() // who has just failed is not on a call any more
+		taken := r.counts.take(ctx, rule, ids)
+		if ctx.Err() != nil {
+			r.counts.beside(taken.End)
+			return nil
+		}
+		at, end = taken.Index, taken.End
 	}
-	index := candidates[taken.Index]
-	r.pending = slices.Delete(slices.Clone(r.pending), taken.Index, taken.Index+1)
-	return newAttempt(ctx, r, index, taken.End)
-}
-
-// fail goes on without the balancer, so that a call waits for a dead one only once.
-func (r *race) fail(err error) {
-	r.log.Warn("balancer failed; calling without it", "error", err)
-	r.balancer = nil
+	index := r.pending[at]
+	r.pending = slices.Delete(slices.Clone(r.pending), at, at+1)
+	return newAttempt(ctx, r, index, end)
 }
 
 // take decides about an outcome: the first who has answered, and is still there, wins.
@@ -136,11 +132,11 @@ func (r *race) take(o outcome) *Answer {
 		o.err = o.channel.Err()
 	}
 	if o.err != nil {
-		a.release()
+		r.counts.beside(a.end)
 		r.miss(a, o.err)
 		return nil
 	}
-	context.AfterFunc(o.channel.Context(), a.release) // counted until the hangup
+	context.AfterFunc(o.channel.Context(), a.end) // counted until the hangup
 	return &Answer{Channel: o.channel, Destination: a.destination, Index: a.index, Missed: r.missed}
 }
 
@@ -158,7 +154,7 @@ func (r *race) finish(cause call.Cause) {
 		if o.channel != nil {
 			r.endings.Go(func() { hangUp(o.channel, cause) })
 		}
-		o.attempt.release()
+		r.counts.beside(o.attempt.end)
 		r.miss(o.attempt, cause)
 	}
 	clear(r.running)

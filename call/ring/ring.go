@@ -134,7 +134,9 @@ func New(cfg Config) (*Ringer, error) {
 // Calls are made by with: a call.Controller, or the caller's outbound.Session. Attempts that are not wanted any more
 // are cancelled with a context whose cause is the hangup cause: call.LoseRace, call.OriginatorCancel or call.NoAnswer.
 //
-// A balancer that fails costs no call: the destinations are then called in the order given.
+// A balancer that fails costs no call: the destinations are then called in the order given. When Ring returns, the
+// balancer counts no attempt any more but the one that won; one that needs longer than a fifth of a second for that is
+// told in the background.
 func (r *Ringer) Ring(ctx context.Context, with call.Originator, destinations []Destination, mode Mode, opts ...Option) (*Answer, error) {
 	o := newOptions(opts)
 	if err := check(destinations, mode, o); err != nil {
