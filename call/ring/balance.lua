@@ -8,7 +8,7 @@
 -- ARGV  operation, lease in ms, then by operation
 --       take   rule (first, load, idle), call, destinations: the index of the one picked, from 0
 --       renew  call, destination, call, destination, …
---       end    call
+--       end    call, call, …
 --       turn   group: the turn, from 0
 local leases, calls, loads, ended, turns = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local operation, lease = ARGV[1], tonumber(ARGV[2])
@@ -70,7 +70,7 @@ if operation == 'take' then
 elseif operation == 'renew' then
 	for i = 3, #ARGV, 2 do add(ARGV[i], ARGV[i + 1]) end
 elseif operation == 'end' then
-	drop(ARGV[3])
+	for i = 3, #ARGV do drop(ARGV[i]) end
 elseif operation == 'turn' then
 	answer = redis.call('HINCRBY', turns, ARGV[3], 1) - 1
 end

@@ -39,6 +39,7 @@ func TestMiniredisBalancer(t *testing.T) {
 	server := miniredis.RunT(t)
 	balancers(t, func(t *testing.T, name string) ring.Balancer { return openRedis(t, server.Addr(), name) })
 	t.Run("Leases", func(t *testing.T) { testLeases(t, server.Addr(), server.FlushAll) })
+	t.Run("RenewalComesLate", func(t *testing.T) { testRenewalComesLate(t, server.Addr()) })
 }
 
 func TestRedisServerBalancer(t *testing.T) {
@@ -53,6 +54,7 @@ func TestRedisServerBalancer(t *testing.T) {
 			}
 		})
 	})
+	t.Run("RenewalComesLate", func(t *testing.T) { testRenewalComesLate(t, addr) })
 }
 
 const shortLease = 4 * time.Second

@@ -158,11 +158,28 @@ func (r *Redis) renew() {
 			return
 		}
 		for _, args := range batches {
-			if _, err := r.run(context.Background(), "renew", args); err != nil {
+			_, err := r.run(context.Background(), "renew", args)
+			if late := r.gone(args); len(late) > 0 {
+				_, _ = r.run(context.Background(), "end", late)
+			}
+			if err != nil {
 				break // the next tick is another try
 			}
 		}
 	}
+}
+
+// gone are those of a renewed batch that have ended meanwhile: their end may have come before the renewal, which then
+// has brought them back.
+func (r *Redis) gone(batch []any) (ids []any) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for i := 0; i < len(batch); i += 2 {
+		if _, lives := r.calls[batch[i].(string)]; !lives {
+			ids = append(ids, batch[i])
+		}
+	}
+	return ids
 }
 
 // batches are the calls to renew; ok is false when there is none, and the goroutine ends.

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -184,5 +186,60 @@ func TestBalancerIsStuck(t *testing.T) {
 		case <-w.ctx.Done():
 			t.Fatalf("%s: a call that was not made is counted", mode)
 		}
+	}
+}
+
+// holding is a redis.Hook that holds the first renewal until it is let.
+type holding struct {
+	line
+	once            sync.Once
+	held, let, sent chan struct{}
+}
+
+func (h *holding) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) (err error) {
+		process := func() { err = next(ctx, cmd) }
+		if slices.Contains(cmd.Args(), any("renew")) {
+			h.once.Do(func() {
+				close(h.held)
+				<-h.let
+				process()
+				close(h.sent)
+				process = func() {}
+			})
+		}
+		process()
+		return err
+	}
+}
+
+// testRenewalComesLate has a call end before its renewal reaches Redis: it is not counted for another lease.
+func testRenewalComesLate(t *testing.T, addr string) {
+	options := &redis.Options{Addr: addr, ContextTimeoutEnabled: true, MaxRetries: -1}
+	client, other := redis.NewClient(options), openRedis(t, addr, t.Name())
+	defer client.Close()
+	h := &holding{held: make(chan struct{}), let: make(chan struct{}), sent: make(chan struct{})}
+	client.AddHook(h)
+	const lease = 12 * time.Second
+	balancer, err := ring.NewRedis(client, ring.RedisConfig{Prefix: t.Name(), Lease: lease})
+	if err != nil {
+		t.Fatal(err)
+	}
+	late := take(t, balancer, ring.First, 0, "late")
+	<-h.held
+	late.End()
+	close(h.let)
+	<-h.sent
+	start := time.Now()
+	poll(t, func() bool { // "free" is always the one whose last call has just ended
+		taken, err := other.Take(t.Context(), ring.LeastLoaded, []string{"late", "free"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer taken.End()
+		return taken.Index == 0
+	})
+	if took := time.Since(start); took > lease/2 {
+		t.Errorf("a call that has ended was counted for %s", took)
 	}
 }
