@@ -18,29 +18,53 @@ type jobTable struct {
 	apps    bool   // the application subscribed to BACKGROUND_JOB itself
 }
 
-// watchJobs looks at an application's message, before it is written, for what it
-// means to BACKGROUND_JOB: the format that is in force, and whether the application
-// wants these events.
-func (c *Conn) watchJobs(message []byte) {
+// refusal is what it means to BACKGROUND_JOB when FreeSWITCH refuses a command: what was
+// subscribed to before stays.
+type refusal uint8
+
+const (
+	meansNothing refusal = iota
+	asBefore             // what the application subscribed to stands, what BgAPI did is to be asked for again
+	notWanted            // the same, and the application has not subscribed to BACKGROUND_JOB
+)
+
+// watch looks at an application's message, as it is put in the queue, for what it means to
+// BACKGROUND_JOB: the format that is in force, and whether the application wants these events.
+func (t *jobTable) watch(message []byte) refusal {
 	verb, words := eventWords(message)
 	if verb == "" {
-		return
+		return meansNothing
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
 	if len(words) > 0 {
 		if format, err := ParseFormat(strings.ToLower(words[0])); err == nil {
 			if verb == "event" {
-				c.jobs.format = format
+				t.format = format
 			}
 			words = words[1:]
 		}
+	}
+	before := asBefore
+	if !t.apps {
+		before = notWanted
 	}
 	named := slices.ContainsFunc(words, func(word string) bool {
 		return strings.EqualFold(word, "ALL") || strings.EqualFold(word, "BACKGROUND_JOB")
 	})
 	if named || verb == "noevents" {
-		c.jobs.ours, c.jobs.apps = verb == "event", verb == "event"
+		t.ours, t.apps = verb == "event", verb == "event"
+		return before
+	}
+	return asBefore
+}
+
+// refused undoes watch.
+func (t *jobTable) refused(r refusal) {
+	if r == meansNothing {
+		return
+	}
+	t.ours = false
+	if r == notWanted {
+		t.apps = false
 	}
 }
 
@@ -58,16 +82,6 @@ func eventWords(message []byte) (verb string, words []string) {
 		}
 	}
 	return "", nil
-}
-
-var eventVerb = []byte("event")
-
-// forgetSubscription is called when FreeSWITCH refused an event command: whether
-// BACKGROUND_JOB comes is not known any more, and the next BgAPI will ask for it.
-func (c *Conn) forgetSubscription() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.jobs.ours, c.jobs.apps = false, false
 }
 
 func (t *jobTable) drain() map[string]chan answer {
@@ -122,20 +136,28 @@ func (c *Conn) subscribeJobs(ctx context.Context) error {
 // quietly sends a command of our own about BACKGROUND_JOB, which is not to be taken
 // for one of the application's.
 func (c *Conn) quietly(ctx context.Context, line string) error {
-	_, err := c.roundTrip(ctx, []byte(line+"\n\n"))
+	_, err := c.roundTrip(ctx, []byte(line+"\n\n"), fromUs)
 	return err
 }
 
 // unsubscribeJobs undoes subscribeJobs, so that other clients' jobs do not come.
 func (c *Conn) unsubscribeJobs(ctx context.Context) error {
-	c.mu.Lock()
-	apps := c.jobs.apps
-	c.jobs.ours = apps
-	c.mu.Unlock()
-	if apps {
+	wanted := func() bool {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.jobs.ours = c.jobs.apps
+		return c.jobs.apps
+	}
+	if wanted() {
 		return nil
 	}
-	return c.quietly(ctx, "nixevent BACKGROUND_JOB")
+	if err := c.quietly(ctx, "nixevent BACKGROUND_JOB"); err != nil || !wanted() {
+		return err
+	}
+	c.mu.Lock() // the application has subscribed meanwhile, perhaps before that was sent
+	c.jobs.ours = false
+	c.mu.Unlock()
+	return c.subscribeJobs(ctx)
 }
 
 // job runs cmd in the background and returns its BACKGROUND_JOB event.

@@ -181,3 +181,38 @@ func TestNewClientRefuses(t *testing.T) {
 		}
 	}
 }
+
+// TestSubscribeToJobsWhileComingUp: the Client's own unsubscribing does not undo the application's
+// subscription, whichever FreeSWITCH sees first.
+func TestSubscribeToJobsWhileComingUp(t *testing.T) {
+	srv := simulated(t, esltest.Config{Heartbeat: -1})
+	var client *esl.Client
+	var once sync.Once
+	s := &served{ups: make(chan esl.Up, 1), events: make(chan *esl.Event, 100)}
+	client, err := esl.NewClient(esl.ClientConfig{
+		Addr: srv.Addr(), OnUp: func(_ context.Context, up esl.Up) { s.ups <- up },
+		Hooks: &esl.Hooks{CommandStart: func(ctx context.Context, info esl.CommandInfo) context.Context {
+			if info.Name == "nixevent" {
+				once.Do(func() {
+					if err := client.Subscribe(within(t), "BACKGROUND_JOB"); err != nil {
+						t.Error(err)
+					}
+				})
+			}
+			return ctx
+		}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := start(func() (struct{}, error) {
+		return struct{}{}, client.Serve(within(t), esl.HandlerFunc(func(_ context.Context, e *esl.Event) { s.events <- e }))
+	})
+	receive(t, s.ups, "Up")
+	if _, err := client.Send(within(t), esl.Line("bgapi status")); err != nil {
+		t.Error(err)
+	}
+	s.await(t, func(e *esl.Event) bool { return e.Name() == "BACKGROUND_JOB" && strings.Contains(e.Body(), "UP") })
+	client.Close()
+	receive(t, ended, "Serve")
+}

@@ -249,3 +249,40 @@ func TestBgAPIRefused(t *testing.T) {
 		t.Errorf("got %q, %v", got.value, got.err)
 	}
 }
+
+// TestRefusedEventCommands: FreeSWITCH goes on with what it had subscribed to, whether or not
+// somebody waits for the refusal.
+func TestRefusedEventCommands(t *testing.T) {
+	c, far := connected(t, esl.ConnConfig{})
+	send := func(ctx context.Context, line, reply string) {
+		t.Helper()
+		sent := start(func() (*esl.Reply, error) { return c.Send(ctx, esl.Line(line)) })
+		far.expect(line)
+		far.reply(reply)
+		receive(t, sent, line)
+	}
+	gone, cancel := context.WithCancel(t.Context())
+	sent := start(func() (*esl.Reply, error) { return c.Send(gone, esl.Line("event plain ALL")) })
+	far.expect("event plain ALL")
+	cancel()
+	receive(t, sent, "the end of the context")
+	far.reply("-ERR permission denied")
+	send(t.Context(), "nolog", "+OK") // then the refusal has come, too
+
+	job := start(func() (string, error) { return c.BgAPI(within(t), "status") })
+	far.subscribed()
+	id := far.job("status")
+	far.reply("+OK Job-UUID: " + id)
+	far.send(jobEvent(id, "UP"))
+	if got := receive(t, job, "the job"); got.value != "UP" {
+		t.Errorf("got %q, %v", got.value, got.err)
+	}
+
+	send(t.Context(), "event plain BACKGROUND_JOB NOTIFY", "+OK")
+	send(t.Context(), "event plain", "-ERR no keywords supplied")
+	send(t.Context(), "event plain BACKGROUND_JOB TRAP", "-ERR permission denied")
+	far.send(jobEvent(esl.NewUUID(), "another one's"))
+	if e, err := c.ReadEvent(within(t)); err != nil || e.Name() != "BACKGROUND_JOB" {
+		t.Errorf("got %v, %v", e, err)
+	}
+}

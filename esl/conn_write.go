@@ -20,7 +20,16 @@ type waiter struct {
 	answer chan answer // holds one, so that nobody waits for a caller that left
 	at     uint64      // where the message starts in the stream of bytes
 	api    bool        // an api command, which holds up what FreeSWITCH sends
+	jobs   refusal     // what it means to BACKGROUND_JOB when it is refused
 }
+
+// sender is whose a command is.
+type sender bool
+
+const (
+	fromApp sender = false
+	fromUs  sender = true
+)
 
 var waiters = sync.Pool{New: func() any { return &waiter{answer: make(chan answer, 1)} }}
 
@@ -73,8 +82,7 @@ func (c *Conn) Send(ctx context.Context, cmd Command) (*Reply, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.watchJobs(message)
-	return c.roundTrip(ctx, message)
+	return c.roundTrip(ctx, message, fromApp)
 }
 
 // Pipeline writes all commands at once and waits for all answers. The replies are
@@ -94,10 +102,9 @@ func (c *Conn) Pipeline(ctx context.Context, cmds ...Command) ([]*Reply, error) 
 	places := make([]*waiter, 0, len(cmds))
 	infos := make([]sentCommand, len(cmds))
 	for i, message := range messages {
-		c.watchJobs(message)
 		infos[i] = c.commandStart(ctx, message)
 	}
-	places, first := c.enqueue(places, messages...)
+	places, first := c.enqueue(places, fromApp, messages...)
 	for i := range infos {
 		err := first
 		if i < len(places) {
@@ -123,10 +130,10 @@ func (c *Conn) API(ctx context.Context, cmd string) (string, error) {
 	return reply.Body(), err
 }
 
-func (c *Conn) roundTrip(ctx context.Context, message []byte) (*Reply, error) {
+func (c *Conn) roundTrip(ctx context.Context, message []byte, from sender) (*Reply, error) {
 	info := c.commandStart(ctx, message)
 	var one [1]*waiter
-	places, err := c.enqueue(one[:0], message)
+	places, err := c.enqueue(one[:0], from, message)
 	var reply *Reply
 	if err == nil {
 		reply, err = c.await(info.ctx, places[0], message)
@@ -167,7 +174,7 @@ func (c *Conn) commandEnd(info sentCommand, reply *Reply, err error) {
 // change of goroutines. In company it is left to a goroutine that writes what many
 // callers have to say at once; so is what the socket has no room for, because a caller
 // waits for no longer than its context allows.
-func (c *Conn) enqueue(places []*waiter, messages ...[]byte) ([]*waiter, error) {
+func (c *Conn) enqueue(places []*waiter, from sender, messages ...[]byte) ([]*waiter, error) {
 	c.mu.Lock()
 	if c.err != nil {
 		c.mu.Unlock()
@@ -176,7 +183,10 @@ func (c *Conn) enqueue(places []*waiter, messages ...[]byte) ([]*waiter, error) 
 	alone := c.direct != nil && c.replies.len() == 0
 	for _, message := range messages {
 		w := waiters.Get().(*waiter)
-		w.at, w.api = c.queued, bytes.HasPrefix(message, apiVerb)
+		w.at, w.api, w.jobs = c.queued, bytes.HasPrefix(message, apiVerb), meansNothing
+		if from == fromApp {
+			w.jobs = c.jobs.watch(message)
+		}
 		c.replies.push(w)
 		places = append(places, w)
 		c.out = append(c.out, message...)
@@ -208,11 +218,7 @@ func (c *Conn) await(ctx context.Context, w *waiter, message []byte) (*Reply, er
 		if a.err != nil {
 			return nil, a.err
 		}
-		err := replyError(message, a.reply)
-		if err != nil && bytes.HasPrefix(message, eventVerb) {
-			c.forgetSubscription()
-		}
-		return a.reply, err
+		return a.reply, replyError(message, a.reply)
 	case <-ctx.Done():
 		return nil, context.Cause(ctx) // the place stays in the queue
 	}
@@ -281,5 +287,11 @@ func (c *Conn) takeReply(frame Frame) {
 		}
 		return
 	}
-	w.answer <- answer{reply: frame.Reply()}
+	reply := frame.Reply()
+	if w.jobs != meansNothing && !reply.OK() {
+		c.mu.Lock()
+		c.jobs.refused(w.jobs)
+		c.mu.Unlock()
+	}
+	w.answer <- answer{reply: reply}
 }
