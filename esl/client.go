@@ -106,6 +106,7 @@ type Client struct {
 	mu     sync.Mutex
 	sub    subscription
 	events *Conn // nil while there is none
+	paused *Conn // stopped reading since the last HEARTBEAT of the command connection
 
 	control control
 	seen    seen

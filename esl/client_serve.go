@@ -318,7 +318,9 @@ func (c *Client) hooksFor(role string) *Hooks {
 	heartbeat, stalled := hooks.Heartbeat, hooks.Stalled
 	hooks.Heartbeat = func(e *Event) {
 		c.learnInterval(role, e)
-		if heartbeat != nil {
+		// The command socket's heartbeats say nothing of the event socket. They count only
+		// where that one cannot bring its own.
+		if heartbeat != nil && (role != "commands" || c.heldBack()) {
 			heartbeat(e)
 		}
 	}
@@ -326,6 +328,9 @@ func (c *Client) hooksFor(role string) *Hooks {
 		if full {
 			// Nothing is read from the event socket now, heartbeats included: let them
 			// come by the other one.
+			c.mu.Lock()
+			c.paused = c.events
+			c.mu.Unlock()
 			go func() { _ = c.withControl(context.Background(), func(*Conn) error { return nil }) }()
 		}
 		if stalled != nil {
@@ -336,6 +341,18 @@ func (c *Client) hooksFor(role string) *Hooks {
 		hooks.Events, hooks.Stalled = nil, nil
 	}
 	return &hooks
+}
+
+// heldBack reports whether the event connection has not been read all the time since
+// this was asked last, because the application is behind. To look at the moment alone
+// would not do: an application that is slow for long has reading stop and go on all the
+// time. An event connection that has taken the place of the one that paused has not.
+func (c *Client) heldBack() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	held := c.events != nil && (c.events == c.paused || c.events.stalled.Load())
+	c.paused = nil
+	return held
 }
 
 // learnInterval sets the idle timeout by the interval that a heartbeat announces.
