@@ -53,6 +53,9 @@ func RunContext(ctx context.Context, app any, opts ...Option) error {
 	if c.version == "" {
 		c.version = mainVersion()
 	}
+	if c.globals {
+		observability.LogTelemetry(c.logger)
+	}
 	obs, err := observability.New(observability.Config{
 		Mode: mode, ServiceName: c.name, Version: c.version, Logger: c.logger, DrainDelay: c.drainDelay,
 		Token: c.token, HeartbeatTimeout: c.heartbeat, TraceEventHeaders: c.traceHeaders,
@@ -66,7 +69,6 @@ func RunContext(ctx context.Context, app any, opts ...Option) error {
 		slog.SetDefault(r.log)
 		otel.SetMeterProvider(obs.MeterProvider())
 		otel.SetTracerProvider(obs.TracerProvider())
-		otel.SetErrorHandler(obs.ErrorHandler())
 	}
 	return r.run(ctx, mode, serve)
 }

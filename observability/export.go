@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"net/url"
 	"os"
+	"regexp"
 	"strings"
+	"unicode"
 
 	"go.opentelemetry.io/contrib/bridges/otelslog"
 	"go.opentelemetry.io/contrib/exporters/autoexport"
@@ -74,6 +76,43 @@ func checkEndpoint(signal string) error {
 	return nil
 }
 
+// checkHeaders looks at what is sent along with a signal, which usually holds a token: the exporters leave out what they
+// cannot read, and write it to the log.
+func checkHeaders(signal string) error {
+	if exporter := os.Getenv("OTEL_" + signal + "_EXPORTER"); exporter != "" && exporter != "otlp" {
+		return nil
+	}
+	for _, name := range []string{"OTEL_EXPORTER_OTLP_HEADERS", "OTEL_EXPORTER_OTLP_" + signal + "_HEADERS"} {
+		if value := strings.TrimSpace(os.Getenv(name)); value != "" && !isHeaders(value) {
+			return &SettingError{Name: name, Value: hidden, Err: errors.New("not headers: such as name=value,other=value is allowed, percent-encoded")}
+		}
+	}
+	return nil
+}
+
+// isHeaders tells whether every exporter can read list.
+func isHeaders(list string) bool {
+	for header := range strings.SplitSeq(list, ",") {
+		name, value, found := strings.Cut(header, "=")
+		value, err := url.PathUnescape(value)
+		if !found || err != nil || !headerName.MatchString(strings.TrimSpace(name)) || strings.ContainsFunc(value, unicode.IsControl) {
+			return false
+		}
+	}
+	return true
+}
+
+// headerName is what HTTP takes for the name of a header.
+var headerName = regexp.MustCompile("^[A-Za-z0-9!#$%&'*+.^_`|~-]+$")
+
+// checkSettings looks at what the exporter of a signal would not complain of, or in public.
+func checkSettings(signal string) error {
+	if err := checkEndpoint(signal); err != nil {
+		return err
+	}
+	return checkHeaders(signal)
+}
+
 // blame finds the variable because of which a signal's exporter could not be made.
 func blame(signal string, err error) error {
 	exporter := "OTEL_" + signal + "_EXPORTER"
@@ -103,7 +142,7 @@ func metricReaders(ctx context.Context) ([]sdkmetric.Option, error) {
 	if !exported("METRICS") {
 		return nil, nil
 	}
-	if err := checkEndpoint("METRICS"); err != nil {
+	if err := checkSettings("METRICS"); err != nil {
 		return nil, err
 	}
 	reader, err := autoexport.NewMetricReader(ctx)
@@ -117,7 +156,7 @@ func (t *telemetry) startTraces(ctx context.Context) error {
 	if !exported("TRACES") {
 		return nil
 	}
-	if err := checkEndpoint("TRACES"); err != nil {
+	if err := checkSettings("TRACES"); err != nil {
 		return err
 	}
 	exporter, err := autoexport.NewSpanExporter(ctx)
@@ -139,7 +178,7 @@ func (t *telemetry) startLogs(ctx context.Context) error {
 	if !exported("LOGS") {
 		return nil
 	}
-	if err := checkEndpoint("LOGS"); err != nil {
+	if err := checkSettings("LOGS"); err != nil {
 		return err
 	}
 	exporter, err := autoexport.NewLogExporter(ctx)

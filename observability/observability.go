@@ -100,11 +100,9 @@ func (o *Observability) TracerProvider() trace.TracerProvider { return o.telemet
 func (o *Observability) Logger() *slog.Logger { return o.log }
 
 // ErrorHandler returns a handler that logs errors of the OpenTelemetry SDK, such as
-// a receiver that cannot be reached. OpenTelemetry knows only a global one, which
-// is for main to set: otel.SetErrorHandler(obs.ErrorHandler()).
-func (o *Observability) ErrorHandler() otel.ErrorHandler {
-	return otel.ErrorHandlerFunc(func(err error) { o.config.Logger.Warn("telemetry", "error", err) })
-}
+// a receiver that cannot be reached, for a main that sets one of its own. LogTelemetry
+// also takes what is said while New runs.
+func (o *Observability) ErrorHandler() otel.ErrorHandler { return errorHandler(o.config.Logger) }
 
 // Drain begins the shutdown: /ready answers 503 at once, and Drain returns after
 // Config.DrainDelay, when load balancers have had time to see it and listeners may
