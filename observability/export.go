@@ -165,7 +165,7 @@ func (t *telemetry) startTraces(ctx context.Context) error {
 	}
 	// The sampler is OTEL_TRACES_SAMPLER's, which the SDK reads itself.
 	provider := sdktrace.NewTracerProvider(
-		sdktrace.WithBatcher(exporter),
+		sdktrace.WithBatcher(validSpans{exporter}),
 		sdktrace.WithResource(t.resource),
 		sdktrace.WithIDGenerator(callIDs{}),
 	)
@@ -186,7 +186,7 @@ func (t *telemetry) startLogs(ctx context.Context) error {
 		return blame("LOGS", err)
 	}
 	provider := sdklog.NewLoggerProvider(
-		sdklog.WithProcessor(sdklog.NewBatchProcessor(exporter)),
+		sdklog.WithProcessor(sdklog.NewBatchProcessor(validLogs{exporter})),
 		sdklog.WithResource(t.resource),
 	)
 	t.logs = scrubbed{otelslog.NewHandler("genesis", otelslog.WithLoggerProvider(provider))}

@@ -3,6 +3,7 @@ package queue
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync"
 	"time"
 
@@ -48,8 +49,10 @@ func newTelemetry(mp metric.MeterProvider, tp trace.TracerProvider, labels int) 
 	return t, errors.Join(errs[:]...)
 }
 
-// label is the queue's name as long as there are few of them.
+// label is the queue's name as long as there are few of them. What is not UTF-8 in it is
+// replaced: no metrics can be exposed or exported with that.
 func (t *telemetry) label(queue string) attribute.KeyValue {
+	queue = strings.ToValidUTF8(queue, "?")
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if _, known := t.labels[queue]; !known {

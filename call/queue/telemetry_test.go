@@ -58,3 +58,13 @@ func TestTelemetry(t *testing.T) {
 		t.Errorf("span %q with %s", ended[0].Name(), attributes)
 	}
 }
+
+// A name that is not UTF-8 has a series like any other, for it could be neither exposed nor exported.
+func TestLabelIsUTF8(t *testing.T) {
+	reader := metric.NewManualReader()
+	q := newQueues(t, queue.Config{MeterProvider: metric.NewMeterProvider(metric.WithReader(reader))})
+	release(t, acquire(t, q, "J\xfcrgen"))
+	if got := testbed.Recorded(t, reader); got["genesis.queue.operations{op=acquire,queue_id=J?rgen}"] != 1 {
+		t.Errorf("recorded are %v", got)
+	}
+}
