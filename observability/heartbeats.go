@@ -87,6 +87,21 @@ func (h *heartbeats) heard(ev *esl.Event) {
 	h.health.heartbeat()
 }
 
+// up forgets what a HEARTBEAT said when the FreeSWITCH that sent it is not known to be
+// the one that is connected now. The first of the new one may have come already.
+func (h *heartbeats) up(u esl.Up) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.last.event == nil {
+		return
+	}
+	core := h.last.event.Get("Core-UUID")
+	if link := h.health.link.Load(); core == u.CoreUUID || u.CoreUUID == "" && link != nil && !h.last.at.Before(link.since) {
+		return
+	}
+	h.last = beat{}
+}
+
 // gauges are the instruments for one HEARTBEAT.
 type gauges struct {
 	age, uptime, cpu                                      metric.Float64ObservableGauge

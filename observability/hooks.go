@@ -56,6 +56,7 @@ func (o *Observability) commandEnd(ctx context.Context, info esl.CommandInfo, re
 
 func (o *Observability) up(u esl.Up) {
 	o.connections.up(u)
+	o.heartbeats.up(u)
 	o.live.calls.forget()
 	o.lifecycle.up(u)
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -189,6 +190,45 @@ func TestFreeSWITCHGauges(t *testing.T) {
 	}
 	hooks.Heartbeat(event(t, "HEARTBEAT", "Session-Count", "x", "Idle-CPU", "1e99", "Uptime-msec", "-1"))
 	s.wantSeries(t, `freeswitch_up{} 1`, `freeswitch_sessions{} 0`)
+}
+
+// What a FreeSWITCH said of itself is not told of the one that has taken its place.
+func TestGaugesOfAnotherFreeSWITCH(t *testing.T) {
+	const same, different = "8ccf1759-e740-4518-9c02-f45e57183b57", "00000000-0000-4000-8000-000000000000"
+	for name, tt := range map[string]struct {
+		up    esl.Up
+		beats bool // a HEARTBEAT comes before Up
+		shown bool
+	}{
+		"the same":              {esl.Up{CoreUUID: same}, false, true},
+		"restarted":             {esl.Up{CoreUUID: different, Restarted: true}, false, false},
+		"another":               {esl.Up{CoreUUID: different}, false, false},
+		"does not tell":         {esl.Up{MissedUnknown: true}, false, false},
+		"does not tell, beats":  {esl.Up{MissedUnknown: true}, true, true},
+		"the same, beats early": {esl.Up{CoreUUID: same, Restarted: true}, true, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			clock := newClock()
+			s := serve(t, observability.Config{Mode: observability.Consumer, Now: clock.Now})
+			hooks, info := s.obs.Hooks(), esl.ConnInfo{Type: "inbound", Role: "events"}
+			hooks.ConnectEnd(t.Context(), info, nil)
+			hooks.Up(esl.Up{First: true, CoreUUID: same})
+			hooks.Heartbeat(heartbeat(t))
+			clock.Advance(time.Second)
+			hooks.Disconnected(info, io.EOF)
+			hooks.ConnectEnd(t.Context(), info, nil)
+			if tt.beats {
+				hooks.Heartbeat(heartbeat(t))
+			}
+			hooks.Up(tt.up)
+			_, gauge := s.scrape(t)["freeswitch_sessions"]
+			_, told := s.do(t, "GET", "/info", nil)
+			if info := strings.Contains(told, same); gauge != tt.shown || info != tt.shown {
+				t.Errorf("shown at /metrics: %v, at /info: %v; want %v", gauge, info, tt.shown)
+			}
+			s.wantSeries(t, `freeswitch_up{} 1`)
+		})
+	}
 }
 
 func TestSDKDisabled(t *testing.T) {
