@@ -81,6 +81,12 @@ func (r *run) connect(ctx context.Context, app *consumer.App) error {
 	for _, f := range r.client {
 		f(&cfg)
 	}
+	r.obs.ObserveSubscriptions(func() []string {
+		if len(cfg.Filters) > 0 {
+			return nil // calls can begin or end without an event that passes
+		}
+		return app.Events()
+	})
 	r.log.Info("connecting to FreeSWITCH", "address", cfg.Addr)
 	err := app.Serve(ctx, cfg)
 	switch {

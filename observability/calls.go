@@ -1,7 +1,10 @@
 package observability
 
 import (
+	"fmt"
+	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -19,11 +22,16 @@ const (
 // calls follows the calls that events tell of: those of the channel events that the
 // app subscribes to, and the sessions of an outbound server.
 type calls struct {
-	now func() time.Time
+	mode Mode
+	now  func() time.Time
 
-	mu    sync.Mutex
-	seen  bool // events of channels arrive
-	calls map[string]*liveCall
+	mu         sync.Mutex
+	subscribed func() []string // nil when nobody tells
+	begun      bool            // a call was seen to begin, and
+	ended      bool            // one to end
+	complete   bool            // there are no calls but these
+	gap        uint64          // how often events may have been missed
+	calls      map[string]*liveCall
 }
 
 // liveCall is one call. Numbers and names of people are left out: the page has no
@@ -31,10 +39,42 @@ type calls struct {
 type liveCall struct {
 	uuid, direction, state string
 	since                  time.Time
+	gap                    uint64 // of calls, when this one was last heard of
 }
 
-func newCalls(now func() time.Time) *calls {
-	return &calls{now: now, calls: map[string]*liveCall{}}
+func newCalls(mode Mode, now func() time.Time) *calls {
+	// An outbound server sees every session from its beginning to its end.
+	return &calls{mode: mode, now: now, complete: mode == Outbound, calls: map[string]*liveCall{}}
+}
+
+// The events that tell of a call's beginning, and of its end.
+var (
+	beginnings = []string{"ALL", "CHANNEL_CREATE"}
+	ends       = []string{"ALL", "CHANNEL_HANGUP", "CHANNEL_HANGUP_COMPLETE", "CHANNEL_DESTROY"}
+)
+
+// ObserveSubscriptions lets the live page know which events come, and so whether it can
+// count calls: it takes all calls to begin and end with those that subscribed returns. One
+// that returns nothing, such as where filters leave some out, makes the number unknown.
+// subscribed is called once a second, from any goroutine. Without it a number is shown
+// once a call has been seen to begin and one to end.
+func (o *Observability) ObserveSubscriptions(subscribed func() []string) {
+	o.live.calls.mu.Lock()
+	defer o.live.calls.mu.Unlock()
+	o.live.calls.subscribed = subscribed
+}
+
+// countable tells whether calls are seen to begin and to end; the caller holds mu.
+func (c *calls) countable() bool {
+	if c.mode == Outbound {
+		return true
+	}
+	if c.subscribed == nil {
+		return c.begun && c.ended
+	}
+	names := c.subscribed()
+	has := func(name string) bool { return slices.Contains(names, name) }
+	return slices.ContainsFunc(beginnings, has) && slices.ContainsFunc(ends, has)
 }
 
 // follow takes what an event says about its call.
@@ -52,6 +92,11 @@ func (c *calls) follow(ev *esl.Event) {
 	case "CHANNEL_PARK":
 		state = "parked"
 	case "CHANNEL_HANGUP", "CHANNEL_HANGUP_COMPLETE", "CHANNEL_DESTROY":
+	case "HEARTBEAT":
+		if n, err := strconv.Atoi(ev.Get("Session-Count")); err == nil && c.mode == Consumer {
+			c.compare(n)
+		}
+		return
 	default:
 		return
 	}
@@ -61,32 +106,34 @@ func (c *calls) follow(ev *esl.Event) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.seen = true
 	call := c.calls[uuid]
 	switch {
 	case state == "":
+		c.ended = true
 		delete(c.calls, uuid)
 	case call != nil:
-		call.state = state
-	default:
+		call.state, call.gap = state, c.gap
+	case c.mode == Consumer: // an outbound server's calls are its sessions
+		c.begun = c.begun || state == "new"
 		c.add(uuid, directions.of(ev.Get("Call-Direction")), state)
 	}
 }
 
 // add follows a call; the caller holds mu.
 func (c *calls) add(uuid, direction, state string) {
-	if len(c.calls) < maxCalls {
-		uuid = strings.Clone(uuid)
-		c.calls[uuid] = &liveCall{uuid, direction, state, c.now()}
+	if len(c.calls) >= maxCalls {
+		c.complete = false
+		return
 	}
+	uuid = strings.Clone(uuid)
+	c.calls[uuid] = &liveCall{uuid, direction, state, c.now(), c.gap}
 }
 
 // session follows an outbound session until the function it returns is called.
-func (c *calls) session(uuid string) func() {
+func (c *calls) session(uuid, direction string) func() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.seen = true
-	c.add(uuid, inbound, "in session")
+	c.add(uuid, directions.of(direction), "in session")
 	return func() {
 		c.mu.Lock()
 		defer c.mu.Unlock()
@@ -94,32 +141,103 @@ func (c *calls) session(uuid string) func() {
 	}
 }
 
-// forget drops all calls, as their ends may have been missed.
-func (c *calls) forget() {
+// up takes what a new connection says of the calls: there may be some that began unseen,
+// and those of before may have ended, unless nothing was missed or all are gone.
+func (c *calls) up(u esl.Up) {
+	if !u.First && !u.Restarted && !u.MissedUnknown && u.MissedAtMost == 0 {
+		return
+	}
 	c.mu.Lock()
-	defer c.mu.Unlock()
-	clear(c.calls)
+	// What was not heard of from one gap to the next is given up, lest it stay for ever.
+	maps.DeleteFunc(c.calls, func(_ string, call *liveCall) bool { return u.Restarted || call.gap != c.gap })
+	c.mu.Unlock()
+	c.missed()
 }
 
-// newest returns the number of calls and the newest of them; false when no events
-// tell of calls.
-func (c *calls) newest() (n int, list []liveCall, known bool) {
-	list, known = c.all()
+// missed notes that events may have been missed: that a call goes on is known again once
+// it is heard of.
+func (c *calls) missed() {
+	if c.mode == Outbound {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.gap++
+	c.complete = false
+}
+
+// compare holds the calls against the number that FreeSWITCH says it has, in the order of
+// events. Where it agrees they are all there are.
+func (c *calls) compare(sessions int) {
+	c.mu.Lock()
+	sure := c.sure()
+	switch sessions {
+	case len(c.calls):
+		for _, call := range c.calls {
+			call.gap = c.gap
+		}
+		c.complete = true
+	case sure:
+		maps.DeleteFunc(c.calls, func(_ string, call *liveCall) bool { return call.gap != c.gap })
+		c.complete = true
+	}
+	c.mu.Unlock()
+	if sessions < sure {
+		c.missed()
+	}
+}
+
+// sure returns how many calls are known to go on; the caller holds mu.
+func (c *calls) sure() (n int) {
+	for _, call := range c.calls {
+		if call.gap == c.gap {
+			n++
+		}
+	}
+	return n
+}
+
+// count says how many calls there are, and what is known of that.
+func (c *calls) count() (n int, text string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	n = c.sure()
+	switch doubtful := len(c.calls) - n; {
+	case !c.countable():
+		return 0, "unknown: the app does not get the beginning and the end of every call"
+	case c.complete:
+		return n, strconv.Itoa(n)
+	case doubtful > 0:
+		return n, fmt.Sprintf("at least %d, %d more may have ended unseen", n, doubtful)
+	}
+	return n, fmt.Sprintf("at least %d", n)
+}
+
+// newest returns the newest calls.
+func (c *calls) newest() []liveCall {
+	list := c.all()
 	slices.SortFunc(list, func(a, b liveCall) int {
 		if order := b.since.Compare(a.since); order != 0 {
 			return order
 		}
 		return strings.Compare(a.uuid, b.uuid)
 	})
-	return len(list), list[:min(len(list), maxShown)], known
+	return list[:min(len(list), maxShown)]
 }
 
-func (c *calls) all() (list []liveCall, known bool) {
+// all returns the calls; none where they are not seen to end.
+func (c *calls) all() (list []liveCall) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	list = make([]liveCall, 0, len(c.calls))
-	for _, call := range c.calls {
-		list = append(list, *call)
+	if !c.countable() {
+		return nil
 	}
-	return list, c.seen
+	for _, call := range c.calls {
+		shown := *call
+		if call.gap != c.gap {
+			shown.state = "may have ended"
+		}
+		list = append(list, shown)
+	}
+	return list
 }

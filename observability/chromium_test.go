@@ -167,7 +167,11 @@ func TestPageInChromium(t *testing.T) {
 	b.within(t, 2*time.Second, `document.getElementById("status").className == "ok"`)
 	b.within(t, 2*time.Second, `document.querySelector('[data-key="fs_sessions"] .value')?.textContent.startsWith("2 of 5000")`)
 
-	hooks.Events([]*esl.Event{event(t, "CHANNEL_CREATE", "Unique-ID", call, "Call-Direction", "inbound")})
+	s.obs.ObserveSubscriptions(func() []string { return []string{"ALL"} })
+	hooks.Events([]*esl.Event{
+		event(t, "HEARTBEAT", "Session-Count", "0"),
+		event(t, "CHANNEL_CREATE", "Unique-ID", call, "Call-Direction", "inbound"),
+	})
 	b.within(t, 2*time.Second, `document.querySelector("#calls tbody tr td")?.textContent == "f6c0cf4c"`)
 	b.within(t, 2*time.Second, `document.querySelector('[data-key="calls"] .value')?.textContent == "1"`)
 	hooks.Events([]*esl.Event{event(t, "CHANNEL_DESTROY", "Unique-ID", call)})

@@ -22,7 +22,7 @@ func (o *Observability) Hooks() *esl.Hooks {
 		Heartbeat:    o.heartbeats.heard,
 		Up:           o.up,
 		Retry:        o.lifecycle.retry,
-		Dropped:      o.dropped,
+		Dropped:      o.lost,
 		Stalled:      o.stalled,
 	}
 }
@@ -57,8 +57,14 @@ func (o *Observability) commandEnd(ctx context.Context, info esl.CommandInfo, re
 func (o *Observability) up(u esl.Up) {
 	o.connections.up(u)
 	o.heartbeats.up(u)
-	o.live.calls.forget()
+	o.live.calls.up(u)
 	o.lifecycle.up(u)
+}
+
+// lost notes events that did not come, which may have told of calls.
+func (o *Observability) lost(reason string, n int) {
+	o.live.calls.missed()
+	o.dropped(reason, n)
 }
 
 func (o *Observability) dropped(reason string, n int) {

@@ -62,7 +62,7 @@ type live struct {
 }
 
 func newLive(o *Observability) *live {
-	l := &live{o: o, calls: newCalls(o.config.Now), events: map[string]int64{}, watchers: map[chan sample]struct{}{}}
+	l := &live{o: o, calls: newCalls(o.config.Mode, o.config.Now), events: map[string]int64{}, watchers: map[chan sample]struct{}{}}
 	l.ctx, l.stop = context.WithCancel(context.Background())
 	return l
 }
@@ -215,13 +215,12 @@ func (l *live) addTraffic(s *sample, add addRow, since time.Duration) {
 	s.Kinds = counts
 	add("events", "Events per second", fmt.Sprintf("%.1f", rate), "", rate)
 
-	n, list, known := l.calls.newest()
-	text := fmt.Sprint(n)
-	if !known {
-		text = "unknown: the app has seen no channel event"
+	n, text := l.calls.count()
+	if h := l.o.health; h.mode == Consumer && !h.connected() {
+		n, text = 0, "unknown without a connection"
 	}
 	add("calls", "Active calls", text, "", float64(n))
-	for _, call := range list {
+	for _, call := range l.calls.newest() {
 		id, _, _ := strings.Cut(call.uuid, "-")
 		s.Calls = append(s.Calls, [4]string{short(id), call.direction, call.state, age(l.o.health.now().Sub(call.since))})
 	}

@@ -65,8 +65,10 @@ func TestLiveStream(t *testing.T) {
 	s.obs.SetAppRunning(true)
 	events := []*esl.Event{
 		event(t, "CHANNEL_CREATE", "Unique-ID", call),
+		event(t, "HEARTBEAT", "Session-Count", "1"),
 		event(t, "CUSTOM", "Event-Subclass", "<script>alert(1)</script>"),
 	}
+	s.obs.ObserveSubscriptions(func() []string { return []string{"ALL"} })
 	s.obs.Hooks().Events(events)
 	next := s.stream(t)
 	next() // the history

@@ -30,6 +30,12 @@ type server struct {
 
 func serve(t *testing.T, cfg observability.Config) *server {
 	t.Helper()
+	return serveAfter(t, cfg, func(*observability.Observability) {})
+}
+
+// serveAfter is serve for what has happened before.
+func serveAfter(t *testing.T, cfg observability.Config, happened func(*observability.Observability)) *server {
+	t.Helper()
 	logs := new(testbed.Log)
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.NewTextHandler(logs, &slog.HandlerOptions{Level: slog.LevelDebug}))
@@ -38,6 +44,7 @@ func serve(t *testing.T, cfg observability.Config) *server {
 	if err != nil {
 		t.Fatal(err)
 	}
+	happened(obs)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

@@ -166,7 +166,7 @@ func callOf(ev *esl.Event) string {
 // recorded and goes on.
 func (o *Observability) Session(ctx context.Context, channel *esl.Event, remote string, run func(context.Context) error) (err error) {
 	start := o.config.Now()
-	defer o.live.calls.session(channel.UUID())()
+	defer o.live.calls.session(channel.UUID(), channel.Get("Call-Direction"))()
 	if o.telemetry.tracing {
 		attrs := append(peer(remote), attribute.String("channel.uuid", channel.UUID()))
 		ctx, _ = o.tracer.Start(o.CallContext(ctx, callOf(channel)), "outbound_handle_connection",
