@@ -235,7 +235,10 @@ func (c *config) resolve(mode observability.Mode) error {
 		c.observe = net.JoinHostPort(e.get(EnvObservabilityHost, ""), e.port(EnvObservabilityPort, "8000", 0))
 	}
 	if file := e.get(EnvObservabilityTokenFile, ""); c.token == "" && file != "" && !c.noObserve {
-		c.token = e.secret(EnvObservabilityTokenFile, file, "token")
+		// Space around it would not come through HTTP.
+		if c.token = strings.TrimSpace(e.secret(EnvObservabilityTokenFile, file, "token")); c.token == "" && len(e.errs) == 0 {
+			e.wrong(EnvObservabilityTokenFile, file, "its first line is blank: it has to hold the token")
+		}
 	}
 	if mode == observability.Consumer {
 		c.resolveConsumer(e)

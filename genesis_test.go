@@ -175,6 +175,10 @@ func TestExitCodes(t *testing.T) {
 	if err := os.WriteFile(empty, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
+	blank := filepath.Join(t.TempDir(), "blank")
+	if err := os.WriteFile(blank, []byte(" \t\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	badApp := consumer.New()
 	badApp.HandleFunc("CHANNEL_ANSWER", func(context.Context, *esl.Event) error { return nil }, consumer.Match("Unique-ID", "("))
 	call := outbound.HandlerFunc(func(context.Context, *outbound.Session) error { return nil })
@@ -193,6 +197,7 @@ func TestExitCodes(t *testing.T) {
 		{"no password file", consumer.New(), map[string]string{"ESL_PASSWORD_FILE": "/none/such"}, 78, "no such file"},
 		{"empty password file", consumer.New(), map[string]string{"ESL_PASSWORD_FILE": empty}, 78, "first line is empty"},
 		{"empty token file", call, map[string]string{"GENESIS_OBSERVABILITY_TOKEN_FILE": empty}, 78, "has to hold the token"},
+		{"blank token file", call, map[string]string{"GENESIS_OBSERVABILITY_TOKEN_FILE": blank}, 78, "its first line is blank"},
 		{"bad rate", call, map[string]string{"GENESIS_MAX_RATE": "-1"}, 78, "GENESIS_MAX_RATE"},
 		{"two passwords", consumer.New(), map[string]string{"ESL_PASSWORD_FILE": empty, "ESL_PASSWORD": "x"}, 78, "one of the two"},
 		{"bad level", consumer.New(), map[string]string{"ESL_LOG_LEVEL": "loud"}, 78, "loud"},

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"strings"
 	"time"
 )
 
@@ -43,7 +44,8 @@ type Config struct {
 	DrainDelay time.Duration
 	// Token, when not empty, is what every request but those to the probes must bring:
 	// as "Authorization: Bearer TOKEN", or as the password of a browser's Basic, with any
-	// user. Without it the probes answer in their short form, all else is 401.
+	// user. Without it the probes answer in their short form, all else is 401. Space around
+	// it does not count, as in HTTP; a token of nothing else is an error.
 	Token string
 	// Now is the clock. Nil means time.Now. It must be safe for concurrent use.
 	Now func() time.Time
@@ -69,6 +71,11 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.HeartbeatTimeout < 0 || c.DrainDelay < 0 {
 		return c, fmt.Errorf("observability: negative HeartbeatTimeout %v or DrainDelay %v", c.HeartbeatTimeout, c.DrainDelay)
+	}
+	if c.Token != "" {
+		if c.Token = strings.TrimSpace(c.Token); c.Token == "" { // not the same as none: that would guard nothing
+			return c, errors.New("observability: Config.Token is blank")
+		}
 	}
 	if c.HeartbeatTimeout == 0 {
 		c.HeartbeatTimeout = DefaultHeartbeatTimeout

@@ -41,7 +41,7 @@ func (o *Observability) guard(next http.Handler) http.Handler {
 // tokenOf takes the token from a bearer's header, or from the password that a browser asks for.
 func tokenOf(r *http.Request) string {
 	if _, password, ok := r.BasicAuth(); ok {
-		return password
+		return strings.TrimSpace(password)
 	}
 	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	if !strings.EqualFold(scheme, "Bearer") {

@@ -75,6 +75,23 @@ func TestTokenForTheLongForm(t *testing.T) {
 	}
 }
 
+// TestTokenWithSpaceAround: it is the token without, for HTTP brings it so.
+func TestTokenWithSpaceAround(t *testing.T) {
+	handler := guarded(t, " of-the-scraper \t")
+	for _, authorization := range []string{
+		"Bearer of-the-scraper", "Basic " + base64.StdEncoding.EncodeToString([]byte("anybody:of-the-scraper")),
+	} {
+		r := newRequest(t, "/metrics")
+		r.Header.Set("Authorization", authorization)
+		if w := respond(handler, r); w.Code != http.StatusOK {
+			t.Errorf("%s: %d", authorization, w.Code)
+		}
+	}
+	if _, err := observability.New(observability.Config{Mode: observability.Outbound, Token: " "}); err == nil {
+		t.Error("a blank token is taken, and guards nothing")
+	}
+}
+
 func guarded(t *testing.T, token string) http.Handler {
 	t.Helper()
 	obs, err := observability.New(observability.Config{Mode: observability.Outbound, Token: token, Logger: slog.New(slog.DiscardHandler)})
