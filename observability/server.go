@@ -56,12 +56,37 @@ func (o *Observability) routes() {
 	o.HandleFunc("GET /info", o.serveInfo)
 	o.HandleFunc("GET /{$}", o.servePage)
 	o.HandleFunc("GET "+livePath, o.serveLive)
-	o.Handle("GET /metrics", promhttp.HandlerFor(o.telemetry.registry, promhttp.HandlerOpts{
+	o.Handle("GET /metrics", o.scrape(promhttp.HandlerFor(o.telemetry.registry, promhttp.HandlerOpts{
 		ErrorLog:            slog.NewLogLogger(o.log.Handler(), slog.LevelWarn),
 		ErrorHandling:       promhttp.ContinueOnError,
 		EnableOpenMetrics:   true,
 		MaxRequestsInFlight: maxScrapes,
-	}))
+	})))
+}
+
+// scrape keeps from metrics that their reader has gone away: they would warn of it once for
+// each family that is left.
+func (o *Observability) scrape(metrics http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		reader := &goneReader{ResponseWriter: w}
+		metrics.ServeHTTP(reader, r)
+		if reader.err != nil {
+			o.log.Debug("a scrape was broken off", "remote", r.RemoteAddr, "error", reader.err)
+		}
+	})
+}
+
+// goneReader takes everything once nobody reads it any more.
+type goneReader struct {
+	http.ResponseWriter
+	err error
+}
+
+func (w *goneReader) Write(p []byte) (int, error) {
+	if w.err == nil {
+		_, w.err = w.ResponseWriter.Write(p)
+	}
+	return len(p), nil
 }
 
 // answer writes a probe's answer. net/http leaves the body out for HEAD.

@@ -7,7 +7,10 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/http/httptest"
+	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -189,7 +192,7 @@ func TestShutdownCutsSlowRequests(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 	defer cancel()
 	start := time.Now()
-	if err := obs.Shutdown(ctx); !errors.Is(err, context.DeadlineExceeded) {
+	if err := obs.Shutdown(ctx); err != nil { // nothing of telemetry is lost by it
 		t.Errorf("Shutdown: %v", err)
 	}
 	if took := time.Since(start); took > 900*time.Millisecond {
@@ -201,5 +204,27 @@ func TestShutdownCutsSlowRequests(t *testing.T) {
 	close(release)
 	if err := <-ended; err != nil {
 		t.Errorf("Serve: %v", err)
+	}
+}
+
+// goneAway is a scraper that no longer reads.
+type goneAway struct{ *httptest.ResponseRecorder }
+
+func (goneAway) Write([]byte) (int, error) { return 0, syscall.EPIPE }
+
+// A scrape that is broken off is one line for those who look closely, not one for each
+// metric.
+func TestBrokenScrapeIsOneLine(t *testing.T) {
+	logs := new(testbed.Log)
+	obs, err := observability.New(observability.Config{
+		Mode: observability.Consumer, Logger: slog.New(slog.NewTextHandler(logs, &slog.HandlerOptions{Level: slog.LevelDebug})),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer finish(t, obs)
+	obs.Handler().ServeHTTP(goneAway{httptest.NewRecorder()}, newRequest(t, "/metrics"))
+	if text := logs.String(); strings.Count(text, "\n") != 1 || !strings.Contains(text, "level=DEBUG") || !strings.Contains(text, "broken pipe") {
+		t.Errorf("logged was\n%s", text)
 	}
 }
