@@ -50,6 +50,38 @@ func TestWhatTelemetrySaysIsLogged(t *testing.T) {
 	}
 }
 
+func TestBadSettingIsAnError(t *testing.T) {
+	const pigeon = "carrier-pigeon"
+	for _, signal := range []string{"TRACES", "METRICS", "LOGS"} {
+		own := "OTEL_EXPORTER_OTLP_" + signal
+		for _, tt := range []struct{ name, value, says string }{
+			{"OTEL_" + signal + "_EXPORTER", pigeon, "not an exporter: otlp, console"},
+			{own + "_PROTOCOL", pigeon, "not a protocol: http/protobuf and grpc are allowed"},
+			{"OTEL_EXPORTER_OTLP_PROTOCOL", pigeon, "not a protocol"},
+			{own + "_ENDPOINT", "localhost:4318", "not a URL to send to"},
+			{own + "_ENDPOINT", "127.0.0.1:4318", "such as http://127.0.0.1:4318"},
+			{"OTEL_EXPORTER_OTLP_ENDPOINT", "http://", "not a URL to send to"},
+		} {
+			t.Run(tt.name+"="+tt.value, func(t *testing.T) {
+				t.Setenv(own+"_ENDPOINT", "http://127.0.0.1:4318")
+				if tt.name == "OTEL_EXPORTER_OTLP_ENDPOINT" {
+					t.Setenv(own+"_ENDPOINT", "")
+				}
+				t.Setenv(tt.name, tt.value)
+				_, err := observability.New(observability.Config{Mode: observability.Consumer})
+				var wrong *observability.SettingError
+				if !errors.As(err, &wrong) || wrong.Name != tt.name || wrong.Value != tt.value || !strings.Contains(err.Error(), tt.says) {
+					t.Errorf("New says %v", err)
+				}
+			})
+		}
+	}
+	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "ftp://user:hunter2@host")
+	if _, err := observability.New(observability.Config{Mode: observability.Consumer}); err == nil || strings.Contains(err.Error(), "hunter2") {
+		t.Errorf("New says %v, want an error without the password", err)
+	}
+}
+
 // Headers that the exporters cannot read are refused before one of them says which.
 func TestBadHeadersAreAnError(t *testing.T) {
 	receive(t)

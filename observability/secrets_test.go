@@ -27,6 +27,7 @@ func TestNoSecretComesOut(t *testing.T) {
 	r := receive(t)
 	t.Setenv("ESL_PASSWORD", planted)
 	t.Setenv("OTEL_EXPORTER_OTLP_HEADERS", "authorization=Bearer "+planted)
+	t.Setenv("OTEL_RESOURCE_ATTRIBUTES", "deployment.token="+planted+",deployment.url=redis://app:"+planted+"@redis:6379,region=west%ff")
 	logs := new(testbed.Log)
 	s := serve(t, observability.Config{
 		Mode: observability.Consumer, TraceEventHeaders: true,
@@ -70,12 +71,15 @@ func TestNoSecretComesOut(t *testing.T) {
 	finish(t, s.obs)
 	found["log"] = logs.String()
 	r.mu.Lock()
-	found["exported"] = fmt.Sprint(r.spans, r.logs, r.metrics)
+	found["exported"] = fmt.Sprint(r.spans, r.logs, r.metrics, r.resources)
 	r.mu.Unlock()
 	for where, text := range found {
 		if strings.Contains(text, planted) {
 			t.Errorf("the secret is in %s:\n%s", where, text)
 		}
+	}
+	if !strings.Contains(found["/metrics as */*"], `region="west?"`) || !strings.Contains(found["exported"], "west?") {
+		t.Error("the resource is not told of")
 	}
 	if !strings.Contains(found["/info as */*"], "redis:6379") || !strings.Contains(found["log"], "redis:6379") {
 		t.Error("more than the secret is hidden")

@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/otlptranslator"
+	"go.opentelemetry.io/otel/attribute"
 	promexporter "go.opentelemetry.io/otel/exporters/prometheus"
 	"go.opentelemetry.io/otel/metric"
 	noopmetric "go.opentelemetry.io/otel/metric/noop"
@@ -80,7 +81,20 @@ func newResource(ctx context.Context, c Config) (*resource.Resource, error) {
 	if c.Version != "" {
 		own = append(own, resource.WithAttributes(semconv.ServiceVersion(c.Version)))
 	}
-	return resource.New(ctx, append(own, resource.WithFromEnv())...)
+	res, err := resource.New(ctx, append(own, resource.WithFromEnv())...)
+	return withoutSecrets(res), err
+}
+
+// withoutSecrets hides the values of attributes that are called like a secret, as everything
+// shows the resource, and makes UTF-8 of all others.
+func withoutSecrets(res *resource.Resource) *resource.Resource {
+	attrs := validAttributes(res.Attributes())
+	for i, kv := range attrs {
+		if kv.Value.Type() == attribute.STRING {
+			attrs[i].Value = attribute.StringValue(scrubField(string(kv.Key), kv.Value.AsString()))
+		}
+	}
+	return resource.NewWithAttributes(res.SchemaURL(), attrs...)
 }
 
 func (t *telemetry) startMetrics(ctx context.Context, c Config) error {
