@@ -12,7 +12,7 @@ import (
 // OpenTelemetry knows only one logger a process and writes plain lines to stderr until
 // it is given one, so this is for main to call, before New reads the settings.
 func LogTelemetry(log *slog.Logger) {
-	h := scrubbed{log.Handler()}
+	h := scrubbed{Handler: log.Handler()}
 	otel.SetLogger(logr.FromSlogHandler(h))
 	otel.SetErrorHandler(errorHandler(slog.New(h)))
 }

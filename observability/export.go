@@ -189,7 +189,7 @@ func (t *telemetry) startLogs(ctx context.Context) error {
 		sdklog.WithProcessor(sdklog.NewBatchProcessor(validLogs{exporter})),
 		sdklog.WithResource(t.resource),
 	)
-	t.logs = scrubbed{otelslog.NewHandler("genesis", otelslog.WithLoggerProvider(provider))}
+	t.logs = scrubbed{Handler: otelslog.NewHandler("genesis", otelslog.WithLoggerProvider(provider))}
 	t.stop = append(t.stop, provider.Shutdown)
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -88,14 +89,24 @@ func replaceJSON(groups []string, a slog.Attr) slog.Attr {
 	if a.Value.Kind() == slog.KindDuration { // 1.5s says more than 1500000000
 		a.Value = slog.StringValue(a.Value.Duration().String())
 	}
-	return replaceText(groups, a)
+	return replaceSecrets(groups, a, false)
 }
 
-// replaceText hides secrets and names levels.
-func replaceText(groups []string, a slog.Attr) slog.Attr {
+func replaceText(groups []string, a slog.Attr) slog.Attr { return replaceSecrets(groups, a, true) }
+
+// replaceSecrets hides secrets and names levels. Text shows values as fmt does, else they
+// are shown as JSON.
+func replaceSecrets(groups []string, a slog.Attr, text bool) slog.Attr {
+	if slices.ContainsFunc(groups, secretName.MatchString) {
+		return slog.String(a.Key, hidden)
+	}
 	switch a.Value.Kind() {
 	case slog.KindString:
 		a.Value = slog.StringValue(scrubField(a.Key, a.Value.String()))
+	case slog.KindInt64, slog.KindUint64, slog.KindFloat64: // a PIN
+		if secretName.MatchString(a.Key) {
+			a.Value = slog.StringValue(hidden)
+		}
 	case slog.KindAny:
 		switch value := a.Value.Any().(type) {
 		case slog.Level:
@@ -106,8 +117,10 @@ func replaceText(groups []string, a slog.Attr) slog.Attr {
 			a.Value = slog.StringValue(scrubField(a.Key, value.Error()))
 		case fmt.Stringer:
 			a.Value = slog.StringValue(scrubField(a.Key, value.String()))
+		case url.URL: // its pointer is the Stringer
+			a.Value = slog.StringValue(scrubField(a.Key, value.String()))
 		default:
-			if secretName.MatchString(a.Key) {
+			if a.Value = scrubAny(value, text); secretName.MatchString(a.Key) {
 				a.Value = slog.StringValue(hidden)
 			}
 		}
@@ -203,12 +216,15 @@ func (t tee) WithGroup(name string) slog.Handler {
 }
 
 // scrubbed hides secrets from a handler that does not do so itself.
-type scrubbed struct{ slog.Handler }
+type scrubbed struct {
+	slog.Handler
+	groups []string // opened by WithGroup
+}
 
 func (s scrubbed) Handle(ctx context.Context, r slog.Record) error {
 	clean := slog.NewRecord(r.Time, r.Level, scrub(r.Message), r.PC)
 	r.Attrs(func(a slog.Attr) bool {
-		clean.AddAttrs(scrubAttr(nil, a))
+		clean.AddAttrs(scrubAttr(s.groups, a))
 		return true
 	})
 	return s.Handler.Handle(ctx, clean)
@@ -217,12 +233,14 @@ func (s scrubbed) Handle(ctx context.Context, r slog.Record) error {
 func (s scrubbed) WithAttrs(attrs []slog.Attr) slog.Handler {
 	clean := make([]slog.Attr, len(attrs))
 	for i, a := range attrs {
-		clean[i] = scrubAttr(nil, a)
+		clean[i] = scrubAttr(s.groups, a)
 	}
-	return scrubbed{s.Handler.WithAttrs(clean)}
+	return scrubbed{s.Handler.WithAttrs(clean), s.groups}
 }
 
-func (s scrubbed) WithGroup(name string) slog.Handler { return scrubbed{s.Handler.WithGroup(name)} }
+func (s scrubbed) WithGroup(name string) slog.Handler {
+	return scrubbed{s.Handler.WithGroup(name), append(slices.Clip(s.groups), name)}
+}
 
 // scrubAttr is replaceText for attributes that may be groups.
 func scrubAttr(groups []string, a slog.Attr) slog.Attr {
@@ -232,7 +250,7 @@ func scrubAttr(groups []string, a slog.Attr) slog.Attr {
 	}
 	members := slices.Clone(a.Value.Group())
 	for i, m := range members {
-		members[i] = scrubAttr(append(groups, a.Key), m)
+		members[i] = scrubAttr(append(slices.Clip(groups), a.Key), m)
 	}
 	return slog.Attr{Key: a.Key, Value: slog.GroupValue(members...)}
 }

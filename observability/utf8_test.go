@@ -81,3 +81,5 @@ type enabled struct{ slog.Handler }
 func (enabled) Enabled(context.Context, slog.Level) bool { return true }
 
 func (e enabled) WithAttrs([]slog.Attr) slog.Handler { return e }
+
+func (e enabled) WithGroup(string) slog.Handler { return e }
