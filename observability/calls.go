@@ -56,7 +56,7 @@ var (
 // ObserveSubscriptions lets the live page know which events come, and so whether it can
 // count calls: it takes all calls to begin and end with those that subscribed returns. One
 // that returns nothing, such as where filters leave some out, makes the number unknown.
-// subscribed is called once a second, from any goroutine. Without it a number is shown
+// subscribed is called every second, from any goroutine. Without it a number is shown
 // once a call has been seen to begin and one to end.
 func (o *Observability) ObserveSubscriptions(subscribed func() []string) {
 	o.live.calls.mu.Lock()

@@ -49,7 +49,7 @@ func (h history) begin(uuids ...string) {
 	h.event("CHANNEL_CREATE", uuids...)
 }
 
-// picture returns what the live page shows after what happened.
+// pictureAfter returns what the live page shows after what happened.
 func pictureAfter(t *testing.T, mode observability.Mode, happened func(*observability.Observability)) (p picture) {
 	t.Helper()
 	s := serveAfter(t, observability.Config{Mode: mode}, happened)
