@@ -70,7 +70,8 @@ type Consumer struct {
 	pending []string // to subscribe to once connected
 }
 
-// maxJobs bounds the bgapi commands of a program that are under way.
+// maxJobs bounds the commands of a program that are under way besides the one whose
+// turn it is: bgapi, and in a call what does not wait for its turn.
 const maxJobs = 1000
 
 // Register has the app feed the program. It returns an error for a filter that is

@@ -18,7 +18,8 @@ type request struct {
 	id   json.RawMessage // as the program wrote it; nil when it wants no reply
 	verb string
 	arg  json.RawMessage
-	more map[string]json.RawMessage // the fields that go with the verb
+	more map[string]json.RawMessage // the fields that go with the verb; nil for none
+	size int                        // the memory it takes, about
 }
 
 // errNoRequest says that a line is just output.
@@ -37,7 +38,7 @@ func (v verbs) parseRequest(line []byte) (request, error) {
 	if json.Unmarshal(line, &fields) != nil {
 		return request{}, errNoRequest
 	}
-	var r request
+	r := request{size: len(line) + requestSize}
 	found := 0
 	for name := range fields {
 		if _, ok := v[name]; ok {
@@ -64,6 +65,11 @@ func (v verbs) parseRequest(line []byte) (request, error) {
 		if !contains(v[r.verb], name) {
 			return r, invalid("unknown field %q", name)
 		}
+	}
+	if len(fields) == 0 {
+		r.more = nil // it may wait for long
+	} else {
+		r.size += requestSize
 	}
 	return r, nil
 }

@@ -54,14 +54,11 @@ type visit struct {
 	p       *process
 	feed    *feed
 	log     *slog.Logger
-	turns   chan request // commands that run one after the other
-	pending gate         // commands not answered yet
+	turns   *turns // commands that run one after the other
+	pending gate   // commands not answered yet
 	atOnce  sync.WaitGroup
 	maxJobs chan struct{}
 }
-
-// maxTurns bounds the commands that wait; then the program's stdout is not read.
-const maxTurns = 100
 
 // HandleSession runs the program until it ends or, the call being over, has been
 // made to end. The error says how it failed: that it could not be started, or its
@@ -79,7 +76,7 @@ func (o *Outbound) HandleSession(ctx context.Context, s *outbound.Session) error
 	}
 	defer p.release()
 	v := &visit{o: o, s: s, p: p, feed: newFeed(), log: log.With("call", s.UUID()),
-		turns: make(chan request, maxTurns), maxJobs: make(chan struct{}, maxTurns)}
+		turns: newTurns(), maxJobs: make(chan struct{}, maxJobs)}
 	_ = v.feed.addEvent(ctx, append(s.ConnectEvent().AppendJSON(nil), '\n'))
 	return v.run(ctx, events)
 }
@@ -120,6 +117,7 @@ func (v *visit) run(ctx context.Context, events stream) error {
 	output.Go(v.work)
 
 	stopped := v.wait(ctx, over, written)
+	v.turns.ended()
 	stopTelling()
 	<-over
 	v.feed.close()

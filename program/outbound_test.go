@@ -143,6 +143,21 @@ func TestOutboundCommands(t *testing.T) {
 	}
 }
 
+// TestOutboundNowOvertakesMany has many commands wait for their turn, which would take
+// half an hour; what does not wait for its turn comes before them all the same.
+func TestOutboundNowOvertakesMany(t *testing.T) {
+	lines := slices.Repeat([]string{`{"sleep": 5}`}, 400)
+	p, n := caller(t, "say", append(lines, `{"id": "last", "hangup": "USER_BUSY", "now": true}`)...)
+	o := newOffice(t, p, "async full")
+	o.call(t)
+	if err := o.end(t); err != nil {
+		t.Errorf("the session ended with %v", err)
+	}
+	if !slices.Contains(n.lines("stderr"), `{"id":"last","ok":true}`) {
+		t.Errorf("the program did not learn of the hangup: %.300q", n.lines("stderr"))
+	}
+}
+
 // TestOutboundModes shows what is left of the commands without full and async.
 func TestOutboundModes(t *testing.T) {
 	p, n := caller(t, "say",

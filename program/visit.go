@@ -16,7 +16,6 @@ type stream interface {
 
 // read takes lines from the program's stdout until it ends.
 func (v *visit) read() {
-	defer close(v.turns)
 	readLines(v.p.stdout, maxLine, func(line []byte, cut int) bool {
 		if cut > 0 {
 			logOutput(v.log, slog.LevelWarn, "stdout", v.p.pid(), line, cut)
@@ -36,11 +35,14 @@ func (v *visit) read() {
 				defer func() { <-v.maxJobs }()
 				v.do(r)
 			})
-		default:
-			v.turns <- r
+		case !v.turns.add(r):
+			v.pending.leave()
 		}
 		return true
 	})
+	if n := v.turns.close(); n > 0 {
+		v.log.Warn("commands of the program were given up: too many waited when it ended", "commands", n)
+	}
 }
 
 // overtakes tells whether a command does not wait for those before it: one that
@@ -53,7 +55,11 @@ func (v *visit) overtakes(r request) bool {
 
 // work carries out commands in the order written.
 func (v *visit) work() {
-	for r := range v.turns {
+	for {
+		r, ok := v.turns.next()
+		if !ok {
+			return
+		}
 		v.do(r)
 	}
 }
