@@ -53,6 +53,10 @@ func act(name string, args []string) {
 	case "closes-stdin":
 		_ = os.Stdin.Close()
 		hang()
+	case "says": // writes its arguments as lines and ends
+		for _, line := range args {
+			fmt.Println(line)
+		}
 	case "say": // writes its arguments as lines, then prints what comes back
 		for _, line := range args {
 			fmt.Println(line)

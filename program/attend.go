@@ -16,7 +16,7 @@ func (c *Consumer) attend(ctx context.Context, p *process, stop <-chan struct{})
 	generation := c.feed.generation
 	output.Go(func() { logStderr(c.logger(), p) })
 	output.Go(func() {
-		readLines(p.stdout, maxLine, func(line []byte, cut int) bool {
+		readLines(&outlet{file: p.stdout}, maxLine, func(line []byte, cut int) bool {
 			c.line(ctx, p, generation, line, cut)
 			return true
 		})

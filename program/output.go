@@ -12,7 +12,7 @@ const maxLogged = 16 << 10
 // logStderr logs what a program writes to its stderr, line by line, a very long
 // one in several pieces.
 func logStderr(log *slog.Logger, p *process) {
-	readLines(p.stderr, maxLine, func(line []byte, cut int) bool {
+	readLines(&outlet{file: p.stderr}, maxLine, func(line []byte, cut int) bool {
 		for len(line) > maxLogged {
 			logOutput(log, slog.LevelWarn, "stderr", p.pid(), line[:maxLogged], 0)
 			line = line[maxLogged:]

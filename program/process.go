@@ -88,16 +88,11 @@ func closeAll(files []*os.File) {
 	}
 }
 
-// leftovers bounds how long output is still read once a program has ended, when
-// a process that it started keeps the pipe open.
-const leftovers = time.Second
-
 func (p *process) wait() {
 	p.err = p.cmd.Wait()
-	signalGroup(p.cmd.Process.Pid, kill) // what it left behind
-	end := time.Now().Add(leftovers)
-	_ = p.stdout.SetReadDeadline(end)
-	_ = p.stderr.SetReadDeadline(end)
+	signalGroup(p.cmd.Process.Pid, kill)          // what it left behind
+	_ = p.stdout.SetReadDeadline(time.Unix(1, 0)) // the outlets take over
+	_ = p.stderr.SetReadDeadline(time.Unix(1, 0))
 	_ = p.stdin.SetWriteDeadline(time.Unix(1, 0))
 	close(p.done)
 }

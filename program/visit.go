@@ -16,7 +16,7 @@ type stream interface {
 
 // read takes lines from the program's stdout until it ends.
 func (v *visit) read() {
-	readLines(v.p.stdout, maxLine, func(line []byte, cut int) bool {
+	readLines(&outlet{file: v.p.stdout}, maxLine, func(line []byte, cut int) bool {
 		if cut > 0 {
 			logOutput(v.log, slog.LevelWarn, "stdout", v.p.pid(), line, cut)
 			return true
