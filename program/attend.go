@@ -8,19 +8,20 @@ import (
 )
 
 // attend serves one process until it has ended. It makes it end when stop is
-// closed, once the feed is written, and for a restart, which it returns. The
-// commands that the process wrote before it ended are carried out first.
+// closed, once the feed is written, and for a restart, which it returns. What the
+// process wrote before it ended has then been read; its commands are carried out
+// on the side, until ctx ends, and keep nobody waiting.
 func (c *Consumer) attend(ctx context.Context, p *process, stop <-chan struct{}) (restart chan struct{}, err error) {
 	defer p.release()
-	var output sync.WaitGroup
-	generation := c.feed.generation
-	output.Go(func() { logStderr(c.logger(), p) })
-	output.Go(func() {
-		readLines(&outlet{file: p.stdout}, maxLine, func(line []byte, cut int) bool {
-			c.line(ctx, p, generation, line, cut)
-			return true
-		})
+	ctx, cancel := context.WithCancelCause(ctx)
+	o := &orders{c: c, ctx: ctx, p: p, generation: c.feed.generation, turns: newTurns(), jobs: make(chan struct{}, maxJobs)}
+	c.commands.Go(func() {
+		defer cancel(nil)
+		o.work()
 	})
+	var output sync.WaitGroup
+	output.Go(func() { logStderr(c.logger(), p) })
+	output.Go(o.read)
 	w := &writer{feed: c.feed, w: p.stdin}
 	halt := make(chan struct{})
 	written := make(chan bool, 1)
@@ -32,12 +33,19 @@ func (c *Consumer) attend(ctx context.Context, p *process, stop <-chan struct{})
 	case restart = <-c.restarts:
 	}
 	c.finishWriting(p, halt, written, restart == nil)
-	p.stop(ctx, c.Stop)
+	p.stop(c.Stop)
+	c.setRunning(false)
+	time.AfterFunc(c.commandTimeout(), func() { cancel(errLeftBehind) })
+	o.turns.ended()
 	w.takeBack(len(p.rest()))
 	c.feed.nextGeneration()
 	output.Wait()
 	return restart, exitError(p)
 }
+
+// errLeftBehind ends the commands of a program that has ended, so that those of one
+// which ends again and again do not pile up.
+var errLeftBehind = errors.New("program: its time is over")
 
 // finishWriting waits for the writer: for all that the feed holds when the host
 // itself stops, else for the lines that it is at. A program that does not read

@@ -2,12 +2,10 @@ package program
 
 import (
 	"context"
-	"log/slog"
 	"maps"
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/genesis-esl/genesis/consumer"
 )
@@ -18,86 +16,6 @@ var consumerVerbs = verbs{
 	"bgapi":     nil,
 	"command":   {"headers", "body"},
 	"subscribe": nil,
-}
-
-// line takes a line from the program's stdout: a command is carried out, anything
-// else logged. Commands run one after the other, in the order written; only a
-// bgapi does not hold up the next.
-func (c *Consumer) line(ctx context.Context, p *process, generation int, line []byte, cut int) {
-	if cut > 0 {
-		logOutput(c.logger(), slog.LevelWarn, "stdout", p.pid(), line, cut)
-		return
-	}
-	r, err := consumerVerbs.parseRequest(line)
-	if err == errNoRequest {
-		logOutput(c.logger(), slog.LevelInfo, "stdout", p.pid(), line, 0)
-		return
-	}
-	if err != nil {
-		c.answer(ctx, generation, r, nil, err)
-		return
-	}
-	if r.verb != "bgapi" {
-		limited, cancel := context.WithTimeout(ctx, orDefault(c.CommandTimeout, 30*time.Second))
-		defer cancel()
-		result, err := c.execute(limited, r)
-		c.answer(ctx, generation, r, result, err)
-		return
-	}
-	select {
-	case c.jobs <- struct{}{}:
-	case <-ctx.Done():
-		return
-	}
-	c.commands.Go(func() {
-		defer func() { <-c.jobs }()
-		result, err := c.execute(ctx, r)
-		c.answer(ctx, generation, r, result, err)
-	})
-}
-
-// answer sends the reply, or logs a failure nobody asked about.
-func (c *Consumer) answer(ctx context.Context, generation int, r request, result any, err error) {
-	if r.id == nil {
-		if err != nil && ctx.Err() == nil {
-			c.logger().WarnContext(ctx, "a command of the program failed", "command", r.verb, "error", err)
-		}
-		return
-	}
-	_ = c.feed.addReply(ctx, generation, encodeReply(r.id, result, err)) // fails when the program is ending
-}
-
-// execute carries out a command. It waits for the first connection.
-func (c *Consumer) execute(ctx context.Context, r request) (any, error) {
-	if r.verb == "subscribe" {
-		return nil, c.subscribe(ctx, r)
-	}
-	text, err := r.text()
-	if err != nil {
-		return nil, err
-	}
-	select {
-	case <-c.connected:
-	case <-ctx.Done():
-		return nil, context.Cause(ctx)
-	}
-	client := c.client.Load()
-	switch r.verb {
-	case "api":
-		return nonNil(client.API(ctx, text))
-	case "bgapi":
-		return nonNil(client.BgAPI(ctx, text))
-	default:
-		cmd, err := newMessage(r, text)
-		if err != nil {
-			return nil, err
-		}
-		reply, err := client.Send(ctx, cmd)
-		if err != nil {
-			return nil, err
-		}
-		return reply.Text(), nil
-	}
 }
 
 // nonNil keeps an error from coming with an empty result.

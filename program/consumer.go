@@ -45,7 +45,8 @@ type Consumer struct {
 	// Backoff bounds the wait before a program that ended is started again: it
 	// grows from 100 ms to this. Default 10 s.
 	Backoff time.Duration
-	// CommandTimeout bounds an api, command or subscribe. Default 30 s.
+	// CommandTimeout bounds an api, command or subscribe, and what a process may
+	// leave to be carried out when it ends. Default 30 s.
 	CommandTimeout time.Duration
 
 	// OnRunning is told when a process has started (true) and ended (false); nil
@@ -61,9 +62,8 @@ type Consumer struct {
 	connect   sync.Once
 	wanted    atomic.Pointer[map[string]bool] // nil for all
 	restarts  chan chan struct{}
-	jobs      chan struct{}
 	running   atomic.Bool
-	commands  sync.WaitGroup // bgapi commands under way
+	commands  sync.WaitGroup // of the processes, each carried out on the side
 	following bool           // consumer.ResyncEvent is on
 
 	later   sync.Mutex
@@ -84,7 +84,6 @@ func (c *Consumer) Register(app *consumer.App) error {
 	c.feed = newFeed()
 	c.connected = make(chan struct{})
 	c.restarts = make(chan chan struct{})
-	c.jobs = make(chan struct{}, maxJobs)
 	c.connect = sync.Once{}
 	c.client.Store(nil)
 	c.wanted.Store(nil)
@@ -194,17 +193,16 @@ func (c *Consumer) Run(ctx context.Context, serve func(context.Context) error) e
 	}
 	done := make(chan struct{})
 	stop := make(chan struct{})
-	commands, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	defer cancel()
+	commands, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	go func() {
 		defer close(done)
 		c.supervise(commands, stop)
 	}()
 	err := serve(ctx)
+	cancel(esl.ErrClosed) // with the connection gone, waiting for it is in vain
 	close(stop)
 	c.feed.close()
 	<-done
-	cancel()
 	c.commands.Wait()
 	if left := c.feed.left(); left > 0 {
 		c.logger().WarnContext(ctx, "the program ended before it had read all events", "events", left)
@@ -237,12 +235,14 @@ func (c *Consumer) logger() *slog.Logger {
 	return slog.Default()
 }
 
+func (c *Consumer) commandTimeout() time.Duration { return orDefault(c.CommandTimeout, 30*time.Second) }
+
 func (c *Consumer) environment() []string {
 	return environment(c.Env, map[string]string{"GENESIS_MODE": "consumer", "GENESIS_VERSION": c.Version})
 }
 
 // supervise runs one process after the other until stop is closed and the last
-// one has ended.
+// one has ended. The end of ctx is that of their commands.
 func (c *Consumer) supervise(ctx context.Context, stop <-chan struct{}) {
 	limit := orDefault(c.Backoff, 10*time.Second)
 	failures := 0
@@ -257,7 +257,6 @@ func (c *Consumer) supervise(ctx context.Context, stop <-chan struct{}) {
 		if err == nil {
 			c.setRunning(true)
 			restarted, err = c.attend(ctx, p, stop)
-			c.setRunning(false)
 		}
 		if restarted != nil {
 			failures = 0

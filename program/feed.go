@@ -53,7 +53,8 @@ func (f *feed) addReply(ctx context.Context, generation int, line []byte) error 
 
 func (f *feed) add(ctx context.Context, q *lineQueue, limit int, line []byte, generation ...int) error {
 	f.mu.Lock()
-	for !f.closed && q.len() > 0 && q.len()+len(line) > limit {
+	open := func() bool { return !f.closed && (len(generation) == 0 || generation[0] == f.generation) }
+	for open() && q.len() > 0 && q.len()+len(line) > limit {
 		changed := f.changed
 		f.mu.Unlock()
 		select {
@@ -64,7 +65,7 @@ func (f *feed) add(ctx context.Context, q *lineQueue, limit int, line []byte, ge
 		f.mu.Lock()
 	}
 	defer f.mu.Unlock()
-	if f.closed || len(generation) > 0 && generation[0] != f.generation {
+	if !open() {
 		return errFeedClosed
 	}
 	wasEmpty := f.events.len()+f.replies.len() == 0

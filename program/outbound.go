@@ -159,7 +159,7 @@ func (v *visit) wait(ctx context.Context, over, written <-chan struct{}) (stoppe
 	case <-closing.C:
 		_ = v.p.stdin.SetWriteDeadline(time.Unix(1, 0))
 	}
-	return v.p.stop(context.Background(), v.o.Stop)
+	return v.p.stop(v.o.Stop)
 }
 
 // tell feeds the program the call's events, to CHANNEL_HANGUP_COMPLETE or the end

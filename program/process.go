@@ -1,7 +1,6 @@
 package program
 
 import (
-	"context"
 	"fmt"
 	"io"
 	"os"
@@ -98,8 +97,7 @@ func (p *process) wait() {
 }
 
 // stop makes the program end and returns when it has; true when it took a signal.
-// An end of ctx skips the waiting.
-func (p *process) stop(ctx context.Context, s Stop) (forced bool) {
+func (p *process) stop(s Stop) (forced bool) {
 	s = s.withDefaults()
 	_ = p.stdin.Close()
 	steps := []struct {
@@ -107,7 +105,7 @@ func (p *process) stop(ctx context.Context, s Stop) (forced bool) {
 		then signal
 	}{{s.Close, interrupt}, {s.Interrupt, terminate}, {s.Terminate, kill}}
 	for _, step := range steps {
-		if p.within(ctx, step.wait) {
+		if p.within(step.wait) {
 			return forced
 		}
 		forced = true
@@ -117,16 +115,15 @@ func (p *process) stop(ctx context.Context, s Stop) (forced bool) {
 	return forced
 }
 
-func (p *process) within(ctx context.Context, d time.Duration) bool {
+func (p *process) within(d time.Duration) bool {
 	timer := time.NewTimer(max(d, 0))
 	defer timer.Stop()
 	select {
 	case <-p.done:
 		return true
 	case <-timer.C:
-	case <-ctx.Done():
+		return false
 	}
-	return false
 }
 
 // rest returns what the program has not read of its stdin, once it has ended and

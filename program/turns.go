@@ -77,11 +77,17 @@ func (t *turns) ended() {
 	t.changed.Broadcast()
 }
 
-// close says that no more commands will come. It returns how many were given up.
-func (t *turns) close() (givenUp int) {
+// close says that no more commands will come.
+func (t *turns) close() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.closed = true
 	t.changed.Broadcast()
+}
+
+// lost counts the commands that add gave up.
+func (t *turns) lost() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	return t.givenUp
 }

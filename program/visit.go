@@ -40,7 +40,8 @@ func (v *visit) read() {
 		}
 		return true
 	})
-	if n := v.turns.close(); n > 0 {
+	v.turns.close()
+	if n := v.turns.lost(); n > 0 {
 		v.log.Warn("commands of the program were given up: too many waited when it ended", "commands", n)
 	}
 }
