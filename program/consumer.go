@@ -96,12 +96,12 @@ func (c *Consumer) Register(app *consumer.App) error {
 	handle := func(name string, opts ...consumer.Option) {
 		app.Handle(name, consumer.HandlerFunc(c.handle), append(opts, filters...)...)
 	}
+	app.Subscribe(c.Events...) // with all of them also what does not come with all
 	if c.wanted.Load() == nil {
 		handle("*")
 		return nil
 	}
 	// What the program subscribes to later comes by the handler for all, too.
-	app.Subscribe(c.Events...)
 	handle("*", consumer.Passive())
 	return nil
 }

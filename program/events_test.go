@@ -1,0 +1,48 @@
+package program_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/genesis-esl/genesis/consumer"
+)
+
+// logged reports whether a line of a stream holds text.
+func (n *notes) logged(stream, text string) bool {
+	return slices.ContainsFunc(n.lines(stream), func(line string) bool { return strings.Contains(line, text) })
+}
+
+// TestAllEventsAndResync asks for everything and for what does not come with it.
+func TestAllEventsAndResync(t *testing.T) {
+	p := actor(t, "say")
+	p.Events = []string{"ALL", consumer.ResyncEvent}
+	var n notes
+	p.Logger = n.logger()
+	fs := serveExample(t, p)
+	fs.API(t.Context(), "originate loopback/9196 &park")
+	eventually(t, "the call", func() bool { return n.logged("stderr", `"Event-Name":"CHANNEL_CREATE"`) })
+	if err := fs.Restart(); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the end of the call", func() bool { return n.logged("stderr", `"Resync":"ended"`) })
+}
+
+// TestSubscription shows what FreeSWITCH is asked for.
+func TestSubscription(t *testing.T) {
+	for _, tt := range []struct{ events, want []string }{
+		{nil, []string{"ALL"}},
+		{[]string{"DTMF", "sofia::register"}, []string{"DTMF", "HEARTBEAT", "sofia::register"}},
+		{[]string{"ALL", "DTMF", "sofia::register"}, []string{"ALL", "sofia::register"}},
+		{[]string{"*", "sofia::register"}, []string{"ALL", "sofia::register"}},
+	} {
+		p, app := actor(t, "discard"), consumer.New()
+		p.Events = tt.events
+		if err := p.Register(app); err != nil {
+			t.Fatal(err)
+		}
+		if got := app.Events(); !slices.Equal(got, tt.want) {
+			t.Errorf("%q asks for %q, want %q", tt.events, got, tt.want)
+		}
+	}
+}
