@@ -5,12 +5,14 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+
+	"github.com/genesis-esl/genesis/program"
 )
 
 // Signals returns a context that ends with the first SIGINT or SIGTERM, for
-// RunContext. A second signal ends the process at once, with ExitFailure: it is
-// never lost, however soon it comes. Call stop to have signals do what they do by
-// default again.
+// RunContext. A second signal ends the process at once, with ExitFailure, and kills
+// the programs it hosts: it is never lost, however soon it comes. Call stop to have
+// signals do what they do by default again.
 func Signals(parent context.Context) (ctx context.Context, stop func()) {
 	ctx, cancel := context.WithCancel(parent)
 	signals := make(chan os.Signal, 2)
@@ -24,6 +26,7 @@ func Signals(parent context.Context) (ctx context.Context, stop func()) {
 				return
 			}
 			if asked {
+				program.KillAll()
 				os.Exit(ExitFailure)
 			}
 			cancel()

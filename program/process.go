@@ -73,12 +73,26 @@ func spawn(path string, args, env []string, dir string) (p *process, err error) 
 	p.cmd.Env, p.cmd.Dir = env, dir
 	p.cmd.Stdin, p.cmd.Stdout, p.cmd.Stderr = p.unread, outW, errW
 	p.cmd.SysProcAttr = ownGroup()
-	if err = p.cmd.Start(); err != nil {
+	if err = p.start(); err != nil {
 		return nil, fmt.Errorf("program: %w", err)
 	}
 	closeAll([]*os.File{outW, errW})
 	go p.wait()
 	return p, nil
+}
+
+// start starts the program, unless KillAll came first.
+func (p *process) start() error {
+	running.RLock()
+	defer running.RUnlock()
+	if running.over {
+		return errOver
+	}
+	if err := p.cmd.Start(); err != nil {
+		return err
+	}
+	running.programs.Store(p, nil)
+	return nil
 }
 
 func closeAll(files []*os.File) {
@@ -89,7 +103,8 @@ func closeAll(files []*os.File) {
 
 func (p *process) wait() {
 	p.err = p.cmd.Wait()
-	signalGroup(p.cmd.Process.Pid, kill)          // what it left behind
+	signalGroup(p.pid(), kill) // what it left behind
+	running.programs.Delete(p)
 	_ = p.stdout.SetReadDeadline(time.Unix(1, 0)) // the outlets take over
 	_ = p.stderr.SetReadDeadline(time.Unix(1, 0))
 	_ = p.stdin.SetWriteDeadline(time.Unix(1, 0))
