@@ -28,7 +28,7 @@ func (o *outlet) Read(b []byte) (int, error) {
 			return n, err
 		}
 		_ = o.file.SetReadDeadline(time.Now().Add(leftovers))
-		rest, _ := io.ReadAll(io.LimitReader(o.file, usualPipe)) // ends with the pipe, or in time
+		rest, _ := io.ReadAll(io.LimitReader(o.file, int64(pipeSize(o.file)))) // ends with the pipe, or in time
 		o.rest = bytes.NewReader(rest)
 	}
 	return o.rest.Read(b)

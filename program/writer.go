@@ -22,7 +22,7 @@ type segment struct {
 	events bool
 }
 
-// usualPipe is what a pipe can hold at most, unless somebody made it larger.
+// usualPipe is what a pipe can hold at most, unless somebody has made it larger.
 const usualPipe = 64 << 10
 
 // run writes lines until stop is closed, the feed is closed and empty, or the
@@ -56,7 +56,7 @@ func (w *writer) run(stop <-chan struct{}) (done bool) {
 // buffer returns memory for the next lines: that of a segment which the program
 // must have read by now, if there is one.
 func (w *writer) buffer() []byte {
-	if len(w.sent) == 0 || w.size-len(w.sent[0].lines) < usualPipe {
+	if len(w.sent) == 0 || w.size-len(w.sent[0].lines) < pipeSize(w.w) {
 		return nil
 	}
 	old := w.sent[0].lines
