@@ -66,7 +66,31 @@ type message struct {
 	Body    string
 }
 
-func newMessage(r request, line string) (message, error) {
+// reserved are the commands that end the connection or begin it anew, subscriptions
+// those that change which events come on it.
+var (
+	reserved      = []string{"exit", "...", "auth", "userauth", "connect", "resume"}
+	subscriptions = []string{"event", "nixevent", "noevents", "myevents", "divert_events", "filter", "log", "nolog", "linger", "nolinger"}
+)
+
+// refuse returns an error for a command that is genesis' own. FreeSWITCH looks at how
+// a line begins, whatever comes behind it.
+func refuse(line string, call bool) error {
+	line = strings.TrimSpace(line)
+	begins := func(word string) bool { return len(line) >= len(word) && strings.EqualFold(line[:len(word)], word) }
+	if i := slices.IndexFunc(reserved, begins); i >= 0 {
+		return invalid("command: %s is for genesis itself", reserved[i])
+	}
+	if i := slices.IndexFunc(subscriptions, begins); i >= 0 && call {
+		return invalid("command: %s would change the events of the call, which genesis itself goes by", subscriptions[i])
+	} else if i >= 0 {
+		return invalid("command: %s would have no effect on the events the program gets; use subscribe", subscriptions[i])
+	}
+	return nil
+}
+
+// newMessage reads what goes with the line of a command, in a call or not.
+func newMessage(r request, line string, call bool) (message, error) {
 	m := message{Line: line}
 	if err := r.field("headers", &m.Headers); err != nil {
 		return m, err
@@ -74,12 +98,8 @@ func newMessage(r request, line string) (message, error) {
 	if err := r.field("body", &m.Body); err != nil {
 		return m, err
 	}
-	word, _, _ := strings.Cut(strings.TrimSpace(line), " ")
-	switch word = strings.ToLower(word); word {
-	case "auth", "userauth", "exit":
-		return m, invalid("command: %s is for genesis itself", word)
-	case "event", "events", "nixevent", "noevents", "myevents", "divert_events", "filter", "log", "nolog", "linger", "nolinger":
-		return m, invalid("command: %s would have no effect on the events the program gets; use subscribe", word)
+	if err := refuse(line, call); err != nil {
+		return m, err
 	}
 	for name := range m.Headers {
 		if strings.EqualFold(name, "Content-Length") {

@@ -19,6 +19,7 @@ func TestConsumerCommands(t *testing.T) {
 		`{"id": 4, "command": "sendevent CUSTOM", "headers": {"Event-Subclass": "test::mark", "Mark": "here"}, "body": "with\n\na body"}`,
 		`{"id": 5, "command": "exit"}`,
 		`{"id": 6, "command": "event plain ALL"}`,
+		`{"id": 16, "command": "exit\tnow"}`,
 		`{"id": 7, "api": "uptime\n\nexit"}`,
 		`{"id": 8, "command": "sendevent X", "headers": {"A": "b\nc"}}`,
 		`{"id": 9, "command": "sendevent X", "headers": {"Content-Length": "3"}}`,
@@ -41,7 +42,7 @@ func TestConsumerCommands(t *testing.T) {
 	for _, want := range []string{
 		`{"id":1,"ok":true,"result":"FreeSWITCH`, `{"id":"two","ok":false,"error":"`, `"kind":"refused"}`, `{"id":3,"ok":true,"result":"`,
 		`{"id":4,"ok":true,"result":"+OK`, `"Mark":"here"`, `{"id":5,"ok":false,"error":"command: exit is for genesis itself","kind":"invalid"}`,
-		`{"id":6,"ok":false,"error":"command: event would`, `{"id":7,"ok":false,"error":"esl: command is not exactly one message`,
+		`{"id":16,"ok":false,"error":"command: exit is for genesis itself","kind":"invalid"}`, `{"id":6,"ok":false,"error":"command: event would`, `{"id":7,"ok":false,"error":"esl: command is not exactly one message`,
 		`{"id":8,"ok":false`, `{"id":9,"ok":false`, `{"id":10,"ok":false`, `{"id":11,"ok":false`, `{"id":12,"ok":false`,
 		`{"id":13,"ok":false,"error":"unknown field \"timeout\"","kind":"invalid"}`,
 	} {
@@ -60,6 +61,35 @@ func TestConsumerCommands(t *testing.T) {
 	if t.Failed() {
 		for _, line := range got {
 			t.Logf("%.300s", line)
+		}
+	}
+}
+
+// TestCommandsOfGenesisAreRefused writes commands that are not a program's in all the
+// ways in which FreeSWITCH understands them.
+func TestCommandsOfGenesisAreRefused(t *testing.T) {
+	for line, want := range map[string][2]string{
+		"exit":                  {"exit is for genesis", "exit is for genesis"},
+		"exit\tnow":             {"exit is for genesis", "exit is for genesis"},
+		"Exiting":               {"exit is for genesis", "exit is for genesis"},
+		"...":                   {"... is for genesis", "... is for genesis"},
+		" auth x":               {"auth is for genesis", "auth is for genesis"},
+		"resume":                {"resume is for genesis", "resume is for genesis"},
+		"nixevents plain ALL":   {"use subscribe", "the events of the call"},
+		"EVENTS\vplain ALL":     {"use subscribe", "the events of the call"},
+		"filter\tdelete all":    {"use subscribe", "the events of the call"},
+		"logs":                  {"use subscribe", "the events of the call"},
+		"sendevent CUSTOM":      {},
+		"api exit":              {},
+		"getvar event":          {},
+		"sendmsg":               {},
+		"no_such_event_command": {},
+	} {
+		for i, call := range []bool{false, true} {
+			err := program.Refuse(line, call)
+			if (err == nil) != (want[i] == "") || err != nil && !strings.Contains(err.Error(), want[i]) {
+				t.Errorf("%q, in a call %v: %v, want %q", line, call, err, want[i])
+			}
 		}
 	}
 }

@@ -26,3 +26,6 @@ var ReadLines = readLines
 
 // EncodeReply is encodeReply.
 var EncodeReply = encodeReply
+
+// Refuse is refuse.
+var Refuse = refuse

@@ -3,7 +3,6 @@ package program
 import (
 	"context"
 	"encoding/json"
-	"strings"
 
 	"github.com/genesis-esl/genesis/call"
 )
@@ -214,10 +213,7 @@ func command(ctx context.Context, v *visit, r request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if word, _, _ := strings.Cut(text, " "); strings.EqualFold(word, "connect") || strings.EqualFold(word, "resume") {
-		return nil, invalid("command: %s is for genesis itself", word)
-	}
-	cmd, err := newMessage(r, text)
+	cmd, err := newMessage(r, text, true)
 	if err != nil {
 		return nil, err
 	}

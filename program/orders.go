@@ -121,7 +121,7 @@ func (o *orders) execute(ctx context.Context, r request) (any, error) {
 		}
 		return nonNil(client.BgAPI(ctx, text))
 	default:
-		cmd, err := newMessage(r, text)
+		cmd, err := newMessage(r, text, false)
 		if err != nil {
 			return nil, err
 		}
