@@ -33,6 +33,7 @@ func (c *Consumer) subscribe(ctx context.Context, r request) error {
 	if err := r.decode(&names); err != nil {
 		return err
 	}
+	names = eventNames(names)
 	for _, name := range names {
 		if name == "" || strings.ContainsAny(name, " \r\n") {
 			return invalid("subscribe: %q is no event name", name)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -64,6 +65,7 @@ type Consumer struct {
 	restarts  chan chan struct{}
 	running   atomic.Bool
 	commands  sync.WaitGroup // of the processes, each carried out on the side
+	events    []string       // Events, spelled as FreeSWITCH does
 	following bool           // consumer.ResyncEvent is on
 
 	later   sync.Mutex
@@ -86,17 +88,15 @@ func (c *Consumer) Register(app *consumer.App) error {
 	c.restarts = make(chan chan struct{})
 	c.connect = sync.Once{}
 	c.client.Store(nil)
-	c.wanted.Store(nil)
 	c.pending = nil
-	if len(c.Events) > 0 && !slices.Contains(c.Events, "*") && !slices.Contains(c.Events, "ALL") {
-		c.want(c.Events)
-	}
-	c.following = slices.Contains(c.Events, consumer.ResyncEvent)
+	c.events = eventNames(c.Events)
+	c.wantFirst()
+	c.following = slices.Contains(c.events, consumer.ResyncEvent)
 	app.OnUp(c.up)
 	handle := func(name string, opts ...consumer.Option) {
 		app.Handle(name, consumer.HandlerFunc(c.handle), append(opts, filters...)...)
 	}
-	app.Subscribe(c.Events...) // with all of them also what does not come with all
+	app.Subscribe(c.events...) // with all of them also what does not come with all
 	if c.wanted.Load() == nil {
 		handle("*")
 		return nil
@@ -144,18 +144,37 @@ func parseFilters(filters []string) ([]consumer.Option, error) {
 	return opts, nil
 }
 
-// want replaces the set of events that the program gets; with add it grows.
+// wantFirst has the program get what it is to get before it subscribes to anything.
+func (c *Consumer) wantFirst() {
+	c.wanted.Store(nil)
+	if len(c.events) > 0 && !slices.Contains(c.events, "*") && !slices.Contains(c.events, "ALL") {
+		c.want(c.events)
+	}
+}
+
+// want adds to the set of events that the program gets; the first time, it ends that
+// this is everything.
 func (c *Consumer) want(names []string) {
 	set := map[string]bool{}
 	if old := c.wanted.Load(); old != nil {
-		for name := range *old {
-			set[name] = true
-		}
+		maps.Copy(set, *old)
 	}
 	for _, name := range names {
 		set[name] = true
 	}
 	c.wanted.Store(&set)
+}
+
+// eventNames spells the names of FreeSWITCH's own events as it does, in capitals:
+// any other name is a subclass.
+func eventNames(names []string) []string {
+	spelled := slices.Clone(names)
+	for i, name := range names {
+		if upper := strings.ToUpper(name); esl.IsEventName(upper) {
+			spelled[i] = upper
+		}
+	}
+	return spelled
 }
 
 // takes reports whether the program wants an event.

@@ -46,3 +46,28 @@ func TestSubscription(t *testing.T) {
 		}
 	}
 }
+
+// TestNamesInAnyCase asks for events of FreeSWITCH's own as nobody spells them.
+func TestNamesInAnyCase(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		events []string
+		lines  []string
+	}{
+		{"flag", []string{"channel_create"}, nil},
+		{"subscribe", []string{"DTMF"}, []string{`{"id": 1, "subscribe": ["Channel_Create"]}`, `{"id": 2, "subscribe": ["all"]}`}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			p := actor(t, "say", tt.lines...)
+			p.Events = tt.events
+			var n notes
+			p.Logger = n.logger()
+			fs := serveExample(t, p)
+			if len(tt.lines) > 0 {
+				eventually(t, "the replies", func() bool { return n.logged("stderr", `"id":1,"ok":true`) && n.logged("stderr", `"id":2,"ok":false`) })
+			}
+			fs.API(t.Context(), "originate loopback/9196 &park")
+			eventually(t, "the call", func() bool { return n.logged("stderr", `"Event-Name":"CHANNEL_CREATE"`) })
+		})
+	}
+}

@@ -185,7 +185,7 @@ func wait(ctx context.Context, v *visit, r request) (any, error) {
 	if len(names) == 0 {
 		return nil, invalid("wait: names of events are allowed")
 	}
-	ev, err := v.s.Wait(ctx, names...)
+	ev, err := v.s.Wait(ctx, eventNames(names)...)
 	if err != nil {
 		return nil, err
 	}
