@@ -28,7 +28,7 @@ func nonNil(output string, err error) (any, error) {
 
 // subscribe adds to what the program gets. The first time, it ends that the
 // program gets everything.
-func (c *Consumer) subscribe(ctx context.Context, r request) error {
+func (o *orders) subscribe(ctx context.Context, r request) error {
 	var names []string
 	if err := r.decode(&names); err != nil {
 		return err
@@ -38,26 +38,17 @@ func (c *Consumer) subscribe(ctx context.Context, r request) error {
 		if name == "" || strings.ContainsAny(name, " \r\n") {
 			return invalid("subscribe: %q is no event name", name)
 		}
-		if name == consumer.ResyncEvent && !c.following {
+		if name == consumer.ResyncEvent && !o.c.following {
 			return invalid("subscribe: %s has to be asked for from the start, with --event", name)
 		}
 		if name == "*" || name == "ALL" {
 			return invalid("subscribe: everything is what a program gets that does not subscribe")
 		}
 	}
-	c.want(names)
-	select {
-	case <-c.connected:
-	default:
-		// Not connected yet: the subscription goes with the first connection.
-		c.later.Lock()
-		defer c.later.Unlock()
-		if c.client.Load() == nil {
-			c.pending = append(c.pending, names...)
-			return nil
-		}
+	if client := o.c.wantMore(o.generation, names); client != nil {
+		return client.Subscribe(ctx, names...)
 	}
-	return c.client.Load().Subscribe(ctx, names...)
+	return nil
 }
 
 // message is a command of any kind, with headers and a body.

@@ -68,8 +68,8 @@ type Consumer struct {
 	events    []string       // Events, spelled as FreeSWITCH does
 	following bool           // consumer.ResyncEvent is on
 
-	later   sync.Mutex
-	pending []string // to subscribe to once connected
+	subscribing sync.Mutex
+	pending     []string // to subscribe to once connected
 }
 
 // maxJobs bounds the commands of a program that are under way besides the one whose
@@ -109,11 +109,11 @@ func (c *Consumer) Register(app *consumer.App) error {
 // up learns the connection, and subscribes to what the program asked for before.
 func (c *Consumer) up(ctx context.Context, _ esl.Up) {
 	client := consumer.ClientFrom(ctx)
-	c.later.Lock()
+	c.subscribing.Lock()
 	pending := c.pending
 	c.pending = nil
 	c.client.Store(client)
-	c.later.Unlock()
+	c.subscribing.Unlock()
 	if len(pending) > 0 {
 		if err := client.Subscribe(ctx, pending...); err != nil {
 			c.logger().WarnContext(ctx, "subscribing for the program failed", "events", pending, "error", err)
@@ -150,6 +150,31 @@ func (c *Consumer) wantFirst() {
 	if len(c.events) > 0 && !slices.Contains(c.events, "*") && !slices.Contains(c.events, "ALL") {
 		c.want(c.events)
 	}
+}
+
+// wantAnew is wantFirst for a program that may be another one than before. What the
+// one before asked for is still sent to us, and not handed on.
+func (c *Consumer) wantAnew() {
+	c.subscribing.Lock()
+	defer c.subscribing.Unlock()
+	c.wantFirst()
+}
+
+// wantMore adds to what the program gets, unless the process that asks is gone. It
+// returns where to subscribe; before the first connection, with which the
+// subscription will go, nil.
+func (c *Consumer) wantMore(generation int, names []string) *esl.Client {
+	c.subscribing.Lock()
+	defer c.subscribing.Unlock()
+	if !c.feed.current(generation) {
+		return nil
+	}
+	c.want(names)
+	client := c.client.Load()
+	if client == nil {
+		c.pending = append(c.pending, names...)
+	}
+	return client
 }
 
 // want adds to the set of events that the program gets; the first time, it ends that
@@ -267,6 +292,9 @@ func (c *Consumer) supervise(ctx context.Context, stop <-chan struct{}) {
 	failures := 0
 	var restarted chan struct{}
 	for {
+		if restarted != nil {
+			c.wantAnew()
+		}
 		began := time.Now()
 		p, err := spawn(c.Path, c.Args, c.environment(), c.Dir)
 		if restarted != nil {

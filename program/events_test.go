@@ -1,6 +1,7 @@
 package program_test
 
 import (
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -70,4 +71,21 @@ func TestNamesInAnyCase(t *testing.T) {
 			eventually(t, "the call", func() bool { return n.logged("stderr", `"Event-Name":"CHANNEL_CREATE"`) })
 		})
 	}
+}
+
+// TestRestartForgetsSubscription has a program subscribe whose next version does not:
+// that one gets everything.
+func TestRestartForgetsSubscription(t *testing.T) {
+	p := actor(t, "")
+	begun := filepath.Join(t.TempDir(), "begun")
+	p.Path, p.Args = "/bin/sh", []string{"-c", "mkdir " + begun + ` 2>/dev/null && echo '{"id": 1, "subscribe": ["DTMF"]}'; exec cat >&2`}
+	var n notes
+	p.Logger = n.logger()
+	fs := serveExample(t, p)
+	eventually(t, "the reply", func() bool { return n.logged("stderr", `"id":1,"ok":true`) })
+	if err := p.Restart(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	fs.API(t.Context(), "originate loopback/9196 &park")
+	eventually(t, "the call", func() bool { return n.logged("stderr", `"Event-Name":"CHANNEL_CREATE"`) })
 }

@@ -96,6 +96,13 @@ func (f *feed) nextGeneration() {
 	f.signalLocked()
 }
 
+// current reports whether no other process has taken over from that generation.
+func (f *feed) current(generation int) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return generation == f.generation
+}
+
 // next takes lines to write into buf: either replies or events. It waits for some,
 // until stop is closed or the feed is closed and empty; then it returns nothing.
 func (f *feed) next(stop <-chan struct{}, buf []byte) (lines []byte, events bool) {

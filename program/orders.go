@@ -99,7 +99,7 @@ func (o *orders) execute(ctx context.Context, r request) (any, error) {
 		return nil, context.Cause(ctx) // a connection that is open would take it all the same
 	}
 	if r.verb == "subscribe" {
-		return nil, o.c.subscribe(ctx, r)
+		return nil, o.subscribe(ctx, r)
 	}
 	text, err := r.text()
 	if err != nil {
