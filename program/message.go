@@ -31,6 +31,7 @@ type verbs map[string][]string
 // parseRequest reads a line. The error is errNoRequest unless the line is an
 // object with one of the verbs; it is another error when it is, and is wrong.
 func (v verbs) parseRequest(line []byte) (request, error) {
+	line = bytes.TrimLeft(line, " \t\r\n") // JSON's white space
 	if len(line) == 0 || line[0] != '{' || !utf8.Valid(line) {
 		return request{}, errNoRequest
 	}

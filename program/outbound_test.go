@@ -213,6 +213,7 @@ func TestOutboundExit(t *testing.T) {
 		{"hangs up", "ends", false, "", "NORMAL_CLEARING"},
 		{"resumes", "ends", true, "", "CALL_REJECTED"},
 		{"fails", "dies-at-once", false, "exit status 7", "NORMAL_TEMPORARY_FAILURE"},
+		{"fails and resumes", "dies-at-once", true, "exit status 7", "CALL_REJECTED"},
 		{"cannot start", "", false, "no such file", "NORMAL_TEMPORARY_FAILURE"},
 	}
 	for _, tt := range tests {

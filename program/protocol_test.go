@@ -103,6 +103,7 @@ func FuzzRequest(f *testing.F) {
 	for _, seed := range []string{
 		`{"id": 1, "api": "status"}`, `{"id": "x", "bgapi": "a", "api": "b"}`, `{"hangup": "", "now": true}`, `{"api": 1, "id": {}}`,
 		`{}`, `[]`, `{"api"`, "{\"api\": \"\xff\"}", `{"id": null, "subscribe": ["A", "b::c"]}`, `{"api": "x", "API": "y"}`, `{"api":"a","api":"b"}`,
+		" \t{\"id\": 2, \"api\": \"uptime\"} ", "\u00a0{\"api\": \"uptime\"}",
 	} {
 		f.Add([]byte(seed), true)
 		f.Add([]byte(seed), false)
@@ -110,7 +111,7 @@ func FuzzRequest(f *testing.F) {
 	f.Fuzz(func(t *testing.T, line []byte, call bool) {
 		verb, id, ok, err := program.Parse(call, line)
 		var fields map[string]json.RawMessage
-		isObject := len(line) > 0 && line[0] == '{' && utf8.Valid(line) && json.Unmarshal(line, &fields) == nil
+		isObject := bytes.HasPrefix(bytes.TrimSpace(line), []byte("{")) && utf8.Valid(line) && json.Unmarshal(line, &fields) == nil
 		known := program.ConsumerVerbs()
 		if call {
 			known = program.CallVerbs()
