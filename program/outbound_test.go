@@ -159,6 +159,32 @@ func TestOutboundNowOvertakesMany(t *testing.T) {
 	}
 }
 
+// TestOutboundCommandsBeforeTheEnd has a program write many commands, a line of output
+// and one more command, and end while the first is carried out.
+func TestOutboundCommandsBeforeTheEnd(t *testing.T) {
+	p, n := caller(t, "")
+	p.Path, p.Args = "/bin/sh", []string{"-c", `echo '{"answer": true}'; echo '{"sleep": 2}'
+		i=0; while [ $i -lt 130 ]; do echo '{"execute": "set", "args": "a=b"}'; i=$((i+1)); done; sleep 0.1
+		echo last words; echo '{"execute": "set", "args": "last=one"}'`}
+	o := newOffice(t, p, "async full")
+	o.call(t)
+	if err := o.end(t); err != nil {
+		t.Errorf("the session ended with %v", err)
+	}
+	if !slices.Contains(n.lines("stdout"), "last words") {
+		t.Error("the last line of output is not in the log")
+	}
+	set := 0
+	for _, command := range o.fs.Commands() {
+		if strings.HasPrefix(command, "sendmsg") && strings.Contains(command, "execute set ") {
+			set++
+		}
+	}
+	if set != 131 {
+		t.Errorf("%d of 131 commands were carried out", set)
+	}
+}
+
 // TestOutboundModes shows what is left of the commands without full and async.
 func TestOutboundModes(t *testing.T) {
 	p, n := caller(t, "say",
