@@ -125,22 +125,42 @@ func (c *Channel) connect(ctx context.Context, other *Channel) error {
 	if other == c {
 		return fmt.Errorf("call: a channel cannot be connected with itself: %w", ErrUnencodable)
 	}
-	if err := other.ready(ctx); err != nil {
-		return err
+	for _, leg := range []*Channel{c, other} {
+		if err := leg.ready(ctx); err != nil {
+			return err
+		}
 	}
 	if err := c.letGo(ctx); err != nil {
 		return err
 	}
 	w := c.await(named([]string{"CHANNEL_BRIDGE"}))
-	if err := c.api(ctx, "uuid_bridge "+c.uuid+" "+other.uuid); err != nil {
+	if _, err := c.t.API(ctx, "uuid_bridge "+c.uuid+" "+other.uuid); err != nil {
 		c.forget(w)
 		c.setAway(false)
-		if other.Err() != nil {
-			return other.Err()
-		}
-		return err
+		return c.notConnected(ctx, other, err)
 	}
 	return c.connected(ctx, w, other)
+}
+
+// notConnected makes sense of a refused uuid_bridge. "Invalid uuid" does not say which
+// of the two is gone, and the other one lives on.
+func (c *Channel) notConnected(ctx context.Context, other *Channel, err error) error {
+	if !isGone(err) {
+		return c.explain(ctx, err)
+	}
+	for _, leg := range []*Channel{other, c} {
+		if leg.ctx.Err() != nil {
+			return leg.Err()
+		}
+		out, failed := c.t.API(ctx, "uuid_exists "+leg.uuid)
+		if failed != nil {
+			return c.explain(ctx, failed)
+		}
+		if strings.TrimSpace(out) == "false" {
+			return leg.explain(ctx, err)
+		}
+	}
+	return err // it could not connect them, though both are there
 }
 
 // connected waits for the bridge, or for either leg's end.

@@ -213,8 +213,7 @@ const goneGrace = time.Second
 // explain turns the error of a command into that of the channel, if that is the
 // reason.
 func (c *Channel) explain(ctx context.Context, err error) error {
-	var refused *esl.ReplyError
-	gone := errors.As(err, &refused) && goneReply(refused.Text)
+	gone := isGone(err)
 	if !gone && !errors.Is(err, esl.ErrDisconnected) {
 		return err
 	}
@@ -240,9 +239,13 @@ func (c *Channel) explain(ctx context.Context, err error) error {
 	return err
 }
 
-// goneReply tells whether FreeSWITCH says that there is no such channel.
-func goneReply(text string) bool {
-	text = strings.ToLower(text)
+// isGone tells whether FreeSWITCH says that there is no such channel.
+func isGone(err error) bool {
+	var refused *esl.ReplyError
+	if !errors.As(err, &refused) {
+		return false
+	}
+	text := strings.ToLower(refused.Text)
 	return strings.Contains(text, "no such channel") || strings.Contains(text, "invalid session id") ||
 		strings.Contains(text, "no such session") || strings.Contains(text, "cannot locate session") ||
 		strings.Contains(text, "invalid uuid")

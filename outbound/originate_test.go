@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/genesis-esl/genesis/call"
+	"github.com/genesis-esl/genesis/esl"
+	"github.com/genesis-esl/genesis/outbound"
 )
 
 func TestOriginate(t *testing.T) {
@@ -138,4 +140,36 @@ func TestBridge(t *testing.T) {
 			t.Error("connected with itself")
 		}
 	})
+}
+
+// TestBridgeWithTheGone connects with a leg whose hangup is under way still: only that
+// one is over.
+func TestBridgeWithTheGone(t *testing.T) {
+	w := serve(t, scenarioConfig(), func(context.Context, *outbound.Session) error { return nil })
+	ctl := controlBut(t, w, func(ev *esl.Event) bool {
+		return strings.HasPrefix(ev.Name(), "CHANNEL_HANGUP") || ev.Name() == "CHANNEL_DESTROY"
+	})
+	var legs [3]*call.Channel
+	for i := range legs {
+		var err error
+		if legs[i], err = ctl.Originate(w.ctx, call.Originate{To: call.To(call.User("1000", ""))}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	a, b, gone := legs[0], legs[1], legs[2]
+	w.api("uuid_kill " + gone.UUID())
+	var hangup *call.HangupError
+	if _, err := a.Bridge(w.ctx, gone); !errors.As(err, &hangup) || hangup.UUID != gone.UUID() {
+		t.Errorf("bridged with a leg that is gone: %v", err)
+	}
+	if a.Err() != nil || a.Away() {
+		t.Errorf("the caller has ended too: %v, away %v", a.Err(), a.Away())
+	}
+	if _, err := a.Playback(w.ctx, "tone_stream://%(100,0,440)"); err != nil {
+		t.Errorf("telling the caller: %v", err)
+	}
+	w.api("uuid_kill " + a.UUID())
+	if err := a.Connect(w.ctx, b); !errors.As(err, &hangup) || hangup.UUID != a.UUID() || b.Err() != nil {
+		t.Errorf("connecting a leg that is gone: %v; the other has %v", err, b.Err())
+	}
 }

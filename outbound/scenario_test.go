@@ -133,6 +133,34 @@ func control(t *testing.T, w *world) *call.Controller {
 	return ctl
 }
 
+// controlBut is control without the events that lost accepts: they never arrive.
+func controlBut(t *testing.T, w *world, lost func(*esl.Event) bool) *call.Controller {
+	t.Helper()
+	up := make(chan struct{}, 1)
+	client, err := esl.NewClient(esl.ClientConfig{
+		Addr: w.fs.Addr(), Events: call.EventNames(), OnUp: func(context.Context, esl.Up) { up <- struct{}{} },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctl := call.NewController(context.Background(), client, call.ControllerConfig{})
+	served := make(chan error, 1)
+	go func() {
+		served <- client.Serve(context.Background(), esl.HandlerFunc(func(_ context.Context, ev *esl.Event) {
+			if !lost(ev) {
+				ctl.Handle(ev)
+			}
+		}))
+	}()
+	t.Cleanup(func() {
+		ctl.Close(esl.ErrClosed)
+		_ = client.Close()
+		<-served
+	})
+	result(t, w, up)
+	return ctl
+}
+
 func TestPlayback(t *testing.T) {
 	overBoth(t, func(t *testing.T, ctx context.Context, s *subject) {
 		if err := s.ch.Answer(ctx); err != nil {
