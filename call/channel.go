@@ -74,6 +74,7 @@ type Channel struct {
 	lost      error // why no more events come
 	away      bool  // transferred: no longer ours to hang up
 	prepared  bool  // BridgeTo has set what it needs
+	expected  bool  // an originate is to make it: FreeSWITCH may not know it yet
 }
 
 // New returns a channel over t. Its Context ends with the channel, or with parent.
@@ -189,6 +190,19 @@ func (c *Channel) setAway(away bool) {
 	c.mu.Lock()
 	c.away = away
 	c.mu.Unlock()
+}
+
+func (c *Channel) setExpected(expected bool) {
+	c.mu.Lock()
+	c.expected = expected
+	c.mu.Unlock()
+}
+
+// unborn tells whether an originate has not got as far as this leg.
+func (c *Channel) unborn() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.expected && c.state == ""
 }
 
 // Send sends any command and returns the reply. On a Remote transport commands that

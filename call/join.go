@@ -96,6 +96,9 @@ func (k *Controller) Up(ctx context.Context, up esl.Up) {
 	}
 	for _, c := range k.all() {
 		if !up.Restarted {
+			if c.unborn() {
+				continue // it may come yet
+			}
 			out, err := k.t.API(ctx, "uuid_exists "+c.uuid)
 			if err != nil || strings.TrimSpace(out) != "false" {
 				continue

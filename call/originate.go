@@ -123,7 +123,8 @@ func (o Originate) destination() (string, error) {
 // Originate makes a call and waits until it is answered. It runs in the background
 // of FreeSWITCH and blocks nothing. The call is hung up if ctx ends meanwhile, with
 // OriginatorCancel, or with context.Cause(ctx) if that is a Cause: LoseRace tells a
-// telephone that somebody else has answered. A call that is not answered is a *HangupError with the cause.
+// telephone that somebody else has answered. A call that is not answered is a *HangupError with the cause. One
+// that was answered and is over by now is no error: its channel has ended.
 func (k *Controller) Originate(ctx context.Context, o Originate) (c *Channel, err error) {
 	ctx, done := k.cfg.Instruments.begin(ctx, opCreate, attr("originate.to", o.To.String()))
 	defer func() { done(err) }()
@@ -134,42 +135,49 @@ func (k *Controller) Originate(ctx context.Context, o Originate) (c *Channel, er
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
-	if err := k.adopt(ctx, legs.uuids); err != nil {
-		return nil, err
-	}
-	uuid, err := k.launch(ctx, arg, legs)
-	k.disown(legs.uuids, uuid)
+	adopted, err := k.adopt(ctx, legs.uuids)
 	if err != nil {
 		return nil, err
 	}
-	c = k.Attach(uuid, nil)
+	uuid, err := k.launch(ctx, arg, legs)
+	c = k.disown(adopted, uuid)
+	if err != nil {
+		return nil, err
+	}
+	if c == nil {
+		c = k.Attach(uuid, nil)
+	}
 	return c, k.settle(ctx, c, o.EarlyMedia)
 }
 
 // adopt makes channels for the legs, so that nothing of them is missed.
-func (k *Controller) adopt(ctx context.Context, uuids []string) error {
-	for i, uuid := range uuids {
+func (k *Controller) adopt(ctx context.Context, uuids []string) (adopted []*Channel, err error) {
+	for _, uuid := range uuids {
 		if k.cfg.Watch != nil {
 			if err := k.cfg.Watch(ctx, uuid); err != nil {
-				k.disown(uuids[:i], "")
-				return err
+				k.disown(adopted, "")
+				return nil, err
 			}
 		}
-		k.Attach(uuid, nil)
+		c := k.Attach(uuid, nil)
+		c.setExpected(true)
+		adopted = append(adopted, c)
 	}
-	return nil
+	return adopted, nil
 }
 
-// disown forgets all legs but one.
-func (k *Controller) disown(uuids []string, but string) {
-	for _, uuid := range uuids {
-		if uuid == but {
+// disown forgets all legs but one, which it returns. That one may be over already: a
+// new channel in its place would never learn of it.
+func (k *Controller) disown(adopted []*Channel, but string) (kept *Channel) {
+	for _, c := range adopted {
+		if c.uuid == but {
+			kept = c
+			c.setExpected(false)
 			continue
 		}
-		if c, ok := k.Channel(uuid); ok {
-			k.Detach(c)
-		}
+		k.Detach(c)
 	}
+	return kept
 }
 
 // launch runs originate to its end, whatever that is. When ctx ends, it kills the
@@ -287,6 +295,10 @@ func (k *Controller) settle(ctx context.Context, c *Channel, early bool) error {
 			c.forget(w)
 			return nil // its events do not come; it works all the same
 		case <-c.Done():
+			c.forget(w)
+			if isHangup(c.Err()) {
+				return nil // answered, and over since
+			}
 			return c.Err()
 		case <-ctx.Done():
 			c.forget(w)

@@ -173,3 +173,38 @@ func TestBridgeWithTheGone(t *testing.T) {
 		t.Errorf("connecting a leg that is gone: %v; the other has %v", err, b.Err())
 	}
 }
+
+// TestOriginateShortCall makes calls that are over before Originate can return: their
+// channels have ended too.
+func TestOriginateShortCall(t *testing.T) {
+	overBoth(t, func(t *testing.T, ctx context.Context, s *subject) {
+		for range 10 {
+			c, err := s.orig.Originate(ctx, call.Originate{To: call.To(call.User("1000", "")), App: call.App{Name: "hangup"}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if cause, err := c.WaitHangup(ctx); err != nil || cause != call.NormalClearing {
+				t.Fatalf("the call has ended, its channel with %q, %v", cause, err)
+			}
+		}
+	})
+}
+
+// TestReconnectWhileOriginating has a new connection between two legs of one originate:
+// that FreeSWITCH does not know the second yet does not mean that it is over.
+func TestReconnectWhileOriginating(t *testing.T) {
+	w := serve(t, scenarioConfig(), func(context.Context, *outbound.Session) error { return nil })
+	ctl := control(t, w)
+	go func() {
+		w.untilTrue(func() bool { return len(w.fs.Legs()) == 1 })
+		ctl.Up(w.ctx, esl.Up{})
+		w.fs.Legs()[0].Hangup("USER_BUSY")
+	}()
+	c, err := ctl.Originate(w.ctx, call.Originate{To: call.To(call.User("never", "")).Then(call.User("1000", ""))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Playback(w.ctx, "tone_stream://%(100,0,440)"); err != nil {
+		t.Errorf("the call that was answered cannot be used: %v", err)
+	}
+}
