@@ -141,29 +141,36 @@ func (k *Controller) Originate(ctx context.Context, o Originate) (c *Channel, er
 	}
 	uuid, err := k.launch(ctx, arg, legs)
 	c = k.disown(adopted, uuid)
-	if err != nil {
+	switch {
+	case err != nil:
 		return nil, err
+	case c != nil:
+		err = k.settle(ctx, c, o.EarlyMedia)
+	default:
+		c, err = k.meet(ctx, uuid)
 	}
-	if c == nil {
-		c = k.Attach(uuid, nil)
-	}
-	return c, k.settle(ctx, c, o.EarlyMedia)
+	return c, err
 }
 
 // adopt makes channels for the legs, so that nothing of them is missed.
 func (k *Controller) adopt(ctx context.Context, uuids []string) (adopted []*Channel, err error) {
 	for _, uuid := range uuids {
-		if k.cfg.Watch != nil {
-			if err := k.cfg.Watch(ctx, uuid); err != nil {
-				k.disown(adopted, "")
-				return nil, err
-			}
+		if err := k.watch(ctx, uuid); err != nil {
+			k.disown(adopted, "")
+			return nil, err
 		}
 		c := k.Attach(uuid, nil)
 		c.setExpected(true)
 		adopted = append(adopted, c)
 	}
 	return adopted, nil
+}
+
+func (k *Controller) watch(ctx context.Context, uuid string) error {
+	if k.cfg.Watch == nil {
+		return nil
+	}
+	return k.cfg.Watch(ctx, uuid)
 }
 
 // disown forgets all legs but one, which it returns. That one may be over already: a
@@ -293,7 +300,7 @@ func (k *Controller) settle(ctx context.Context, c *Channel, early bool) error {
 		case <-w.found:
 		case <-timer.C:
 			c.forget(w)
-			return nil // its events do not come; it works all the same
+			return k.look(ctx, c) // its events do not come
 		case <-c.Done():
 			c.forget(w)
 			if isHangup(c.Err()) {
@@ -306,4 +313,37 @@ func (k *Controller) settle(ctx context.Context, c *Channel, early bool) error {
 			return context.Cause(ctx)
 		}
 	}
+}
+
+// meet makes a channel for a leg that nobody could name beforehand, such as one of a raw
+// dial string. What it has told already, its hangup too, has gone unheard.
+func (k *Controller) meet(ctx context.Context, uuid string) (*Channel, error) {
+	if err := k.watch(ctx, uuid); err != nil {
+		return nil, err
+	}
+	c := k.Attach(uuid, nil)
+	return c, k.look(ctx, c)
+}
+
+// look asks FreeSWITCH for what no event has told: how the channel is, and whether there
+// is one. Where it may not be asked, the channel works all the same.
+func (k *Controller) look(ctx context.Context, c *Channel) error {
+	out, err := k.t.API(ctx, "uuid_dump "+c.uuid+" json")
+	switch {
+	case isGone(err):
+		_ = c.explain(ctx, err) // ends the channel
+		return nil
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case errors.Is(err, esl.ErrDisconnected):
+		return err
+	}
+	if ev, err := esl.ParseEvent(esl.JSON, []byte(out)); err == nil {
+		c.mu.Lock()
+		if !c.state.Over() { // told by an event since
+			c.follow(ev)
+		}
+		c.mu.Unlock()
+	}
+	return nil
 }

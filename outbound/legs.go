@@ -44,9 +44,6 @@ func (s *Session) endLegs(err error) {
 
 // watch lets the events of another leg through.
 func (s *Session) watch(ctx context.Context, uuid string) error {
-	if !s.Mode().Full() {
-		return &call.ModeError{Operation: "another leg", Mode: s.Mode(), Needs: "full"}
-	}
 	_, err := s.conn.Send(ctx, esl.Line("filter Unique-ID "+uuid))
 	return err
 }
@@ -67,5 +64,8 @@ func (s *Session) unwatch(uuid string) {
 // Originate makes another call, from this session: its channel is controlled over
 // this connection and ends with it. It needs full. See call.Controller.Originate.
 func (s *Session) Originate(ctx context.Context, o call.Originate) (*call.Channel, error) {
+	if !s.Mode().Full() {
+		return nil, &call.ModeError{Operation: "another leg", Mode: s.Mode(), Needs: "full"}
+	}
 	return s.legs().Originate(ctx, o)
 }

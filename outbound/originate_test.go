@@ -208,3 +208,31 @@ func TestReconnectWhileOriginating(t *testing.T) {
 		t.Errorf("the call that was answered cannot be used: %v", err)
 	}
 }
+
+// TestOriginateRaw does not know the leg before it is answered, and follows it from then on.
+func TestOriginateRaw(t *testing.T) {
+	overBoth(t, func(t *testing.T, ctx context.Context, s *subject) {
+		request := call.Originate{To: call.RawDial("user/1000,user/never"), Vars: call.Vars{"purpose": "a b"}}
+		c, err := s.orig.Originate(ctx, request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !c.Answered() || c.Variable("purpose") != "a b" {
+			t.Errorf("answer state %q, variable %q", c.AnswerState(), c.Variable("purpose"))
+		}
+		if _, err := c.Playback(ctx, "tone_stream://%(100,0,440)"); err != nil {
+			t.Errorf("playing to the new call: %v", err)
+		}
+		s.fs.Leg(c.UUID()).Hangup("CALL_REJECTED")
+		if cause, err := c.WaitHangup(ctx); err != nil || cause != call.CallRejected {
+			t.Errorf("the callee has hung up, and the channel says %q, %v", cause, err)
+		}
+		request.App.Name = "hangup"
+		if c, err = s.orig.Originate(ctx, request); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.WaitHangup(ctx); err != nil {
+			t.Errorf("the call has ended before it was known, and its channel lives on: %v", err)
+		}
+	})
+}
