@@ -148,16 +148,27 @@ func (c *Channel) notConnected(ctx context.Context, other *Channel, err error) e
 	if !isGone(err) {
 		return c.explain(ctx, err)
 	}
-	for _, leg := range []*Channel{other, c} {
-		if leg.ctx.Err() != nil {
-			return leg.Err()
+	tick := time.NewTicker(goneGrace / 5)
+	defer tick.Stop()
+	for range 5 {
+		for _, leg := range []*Channel{other, c} {
+			if leg.ctx.Err() != nil {
+				return leg.Err()
+			}
+			out, failed := c.t.API(ctx, "uuid_exists "+leg.uuid)
+			if failed != nil {
+				return c.explain(ctx, failed)
+			}
+			if strings.TrimSpace(out) == "false" {
+				return leg.explain(ctx, err)
+			}
 		}
-		out, failed := c.t.API(ctx, "uuid_exists "+leg.uuid)
-		if failed != nil {
-			return c.explain(ctx, failed)
-		}
-		if strings.TrimSpace(out) == "false" {
-			return leg.explain(ctx, err)
+		select { // one may be about to go
+		case <-other.Done():
+		case <-c.Done():
+		case <-ctx.Done():
+			return c.ended(ctx)
+		case <-tick.C:
 		}
 	}
 	return err // it could not connect them, though both are there
@@ -171,6 +182,12 @@ func (c *Channel) connected(ctx context.Context, w *waiter, other *Channel) erro
 		return err
 	case <-other.Done():
 		c.forget(w)
+		select { // what came before the end counts
+		case ev := <-w.found:
+			_, err := found(ev)
+			return err
+		default:
+		}
 		c.setAway(false)
 		return other.Err()
 	case <-c.ctx.Done():

@@ -119,12 +119,10 @@ func TestBridge(t *testing.T) {
 			t.Fatal(err)
 		}
 		talked := make(chan struct{})
-		go func() {
-			defer close(talked)
-			if _, err := a.Wait(ctx, "CHANNEL_BRIDGE"); err == nil {
-				s.api("uuid_kill " + b.UUID() + " NORMAL_UNSPECIFIED")
-			}
-		}()
+		(&subject{world: s.world, ch: a}).on("CHANNEL_BRIDGE", anyEvent, func() {
+			s.api("uuid_kill " + b.UUID() + " NORMAL_UNSPECIFIED")
+			close(talked)
+		})
 		got, err := a.Bridge(ctx, b)
 		if err != nil && !isHangup(err) {
 			t.Errorf("bridge: %v", err)
