@@ -203,8 +203,9 @@ func (c *Channel) connected(ctx context.Context, w *waiter, other *Channel) erro
 }
 
 // Bridge connects this call with another one, until one of them hangs up or somebody
-// parts them, and returns how the other leg ended. When ctx ends, the other leg is
-// hung up. It needs full.
+// parts them, and returns how the other leg ended. When ctx ends, or a server or
+// controller that is closed takes the channels with it, the other leg is hung up. It
+// needs full.
 func (c *Channel) Bridge(ctx context.Context, other *Channel) (b Bridged, err error) {
 	ctx, done := c.begin(ctx, opBridge, attr("channel.other_uuid", other.UUID()))
 	defer func() { done(err) }()
@@ -215,26 +216,37 @@ func (c *Channel) Bridge(ctx context.Context, other *Channel) (b Bridged, err er
 		return b, err
 	}
 	b = Bridged{Peer: other.UUID(), Answered: true}
-	select {
-	case ev := <-apart.found:
-		if _, err := found(ev); err != nil {
-			return b, err
-		}
-	case <-other.Done():
-	case <-c.ctx.Done():
-		return b, c.Err()
-	case <-ctx.Done():
+	if err := c.parted(ctx, apart, other); err != nil {
 		c.dropLeg(ctx, other)
-		return b, c.ended(ctx)
+		return b, err
 	}
 	c.setAway(false)
 	b.Cause = other.settled(ctx)
 	return b, nil
 }
 
-// dropLeg hangs up the other leg of a bridge whose context has ended.
+// parted waits for the end of a bridge.
+func (c *Channel) parted(ctx context.Context, apart *waiter, other *Channel) error {
+	select {
+	case ev := <-apart.found:
+		_, err := found(ev)
+		return err
+	case <-other.Done():
+		if isHangup(other.Err()) {
+			return nil
+		}
+		return other.Err()
+	case <-c.ctx.Done():
+		return c.Err()
+	case <-ctx.Done():
+		return c.ended(ctx)
+	}
+}
+
+// dropLeg hangs up the other leg of a bridge whose context has ended, or one of whose
+// channels has without having hung up.
 func (c *Channel) dropLeg(ctx context.Context, other *Channel) {
-	if ctx.Err() == nil || c.ctx.Err() != nil {
+	if c.unreachable() || other.unreachable() || ctx.Err() == nil && c.ctx.Err() == nil && other.ctx.Err() == nil {
 		return
 	}
 	kill, cancel := context.WithTimeout(context.WithoutCancel(ctx), killTimeout)

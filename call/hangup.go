@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"strings"
+
+	"github.com/genesis-esl/genesis/esl"
 )
 
 // hangupCommand is a sendmsg that hangs up.
@@ -25,7 +27,9 @@ func (h hangupCommand) BuildMessage() string {
 
 // Hangup ends the call and waits until it has ended. An empty cause is
 // NormalClearing. It is no error when the call has ended already, whatever the cause.
-// Without async it waits for the application that runs.
+// Without async it waits for the application that runs. A channel that has ended for
+// another reason, such as Server.Close or Controller.Close, is hung up all the same as
+// long as its connection is open; then nothing tells of the end, and it is not waited for.
 func (c *Channel) Hangup(ctx context.Context, cause Cause) (err error) {
 	if cause == "" {
 		cause = NormalClearing
@@ -38,20 +42,34 @@ func (c *Channel) Hangup(ctx context.Context, cause Cause) (err error) {
 	if _, over := c.hangupError(); over {
 		return nil
 	}
-	if c.ctx.Err() != nil {
+	if c.unreachable() {
 		return c.Err()
 	}
+	abandoned := c.ctx.Err() != nil
 	// The handler's own context may be the channel's, which is about to end.
 	c.mu.Lock()
 	c.asked = cause
 	c.mu.Unlock()
-	if err := c.sendHangup(ctx, cause); err != nil {
+	err = c.sendHangup(ctx, cause)
+	if abandoned {
+		if isGone(err) {
+			return nil
+		}
+		return err
+	}
+	if err != nil {
 		if err = c.explain(ctx, err); !isHangup(err) {
 			return err
 		}
 		return nil
 	}
 	return c.gone(ctx)
+}
+
+// unreachable tells whether there is no call any more, or no connection to control it.
+// A channel can also end because we let go of it, and then both are still there.
+func (c *Channel) unreachable() bool {
+	return c.ctx.Err() != nil && (isHangup(c.Err()) || errors.Is(c.Err(), esl.ErrDisconnected))
 }
 
 // sendHangup asks for the end. uuid_kill works while an event-locked application

@@ -132,6 +132,8 @@ func (k *Controller) Originate(ctx context.Context, o Originate) (c *Channel, er
 	if err != nil {
 		return nil, err
 	}
+	ctx, leave := k.within(ctx)
+	defer leave()
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
@@ -141,15 +143,35 @@ func (k *Controller) Originate(ctx context.Context, o Originate) (c *Channel, er
 	}
 	uuid, err := k.launch(ctx, arg, legs)
 	c = k.disown(adopted, uuid)
-	switch {
-	case err != nil:
+	if err != nil {
 		return nil, err
-	case c != nil:
+	}
+	if c != nil {
 		err = k.settle(ctx, c, o.EarlyMedia)
-	default:
+	} else {
 		c, err = k.meet(ctx, uuid)
 	}
-	return c, err
+	if err != nil { // whoever gets an error has no call
+		k.kill(ctx, []string{uuid})
+		if c != nil {
+			k.Detach(c)
+		}
+		return nil, err
+	}
+	return c, nil
+}
+
+// within returns a context that ends with the controller too.
+func (k *Controller) within(ctx context.Context) (_ context.Context, leave func()) {
+	ctx, end := context.WithCancelCause(ctx)
+	if k.ctx.Err() != nil {
+		end(context.Cause(k.ctx))
+	}
+	stop := context.AfterFunc(k.ctx, func() { end(context.Cause(k.ctx)) })
+	return ctx, func() {
+		stop()
+		end(nil)
+	}
 }
 
 // adopt makes channels for the legs, so that nothing of them is missed.
@@ -187,104 +209,6 @@ func (k *Controller) disown(adopted []*Channel, but string) (kept *Channel) {
 	return kept
 }
 
-// launch runs originate to its end, whatever that is. When ctx ends, it kills the
-// legs until FreeSWITCH has given up.
-func (k *Controller) launch(ctx context.Context, arg string, legs namedLegs) (uuid string, err error) {
-	type result struct {
-		output string
-		err    error
-	}
-	finished := make(chan result, 1)
-	job, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
-	defer cancel(nil)
-	go func() {
-		output, err := k.t.BgAPI(job, "originate "+arg)
-		finished <- result{output, err}
-	}()
-	done, cancelled := ctx.Done(), false
-	var again <-chan time.Time
-	var giveUp <-chan time.Time
-	for {
-		select {
-		case r := <-finished:
-			uuid, err := originated(r.output, r.err)
-			if cancelled { // what has come of it is not wanted
-				if err == nil {
-					k.kill(ctx, []string{uuid})
-				}
-				return "", context.Cause(ctx)
-			}
-			return uuid, err
-		case <-done:
-			done, cancelled = nil, true
-			tick := time.NewTicker(killAgain)
-			defer tick.Stop()
-			again, giveUp = tick.C, time.After(cancelTimeout)
-			k.cancel(ctx, legs)
-		case <-again:
-			k.cancel(ctx, legs)
-		case <-giveUp:
-			cancel(context.Cause(ctx))
-			return "", context.Cause(ctx)
-		}
-	}
-}
-
-const (
-	// killAgain is how often a cancelled originate is killed: its legs may not exist
-	// yet at the first time.
-	killAgain = 100 * time.Millisecond
-	// cancelTimeout bounds all of that.
-	cancelTimeout = 5 * time.Second
-)
-
-// originated reads the outcome of originate.
-func originated(output string, err error) (uuid string, _ error) {
-	var refused *esl.ReplyError
-	if errors.As(err, &refused) {
-		cause, _, _ := strings.Cut(refused.Text, " ")
-		if cause = strings.TrimSpace(cause); cause == strings.ToUpper(cause) && cause != "" {
-			return "", &HangupError{Cause: Cause(strings.Clone(cause))}
-		}
-		return "", err
-	}
-	if err != nil {
-		return "", err
-	}
-	uuid, ok := strings.CutPrefix(strings.TrimSpace(output), "+OK ")
-	if !ok {
-		return "", fmt.Errorf("call: originate answered %q: %w", output, esl.ErrProtocol)
-	}
-	return strings.Clone(uuid), nil
-}
-
-// cancel ends what an originate has begun, because over has ended.
-func (k *Controller) cancel(over context.Context, legs namedLegs) {
-	if legs.mark == "" {
-		k.kill(over, legs.uuids)
-		return
-	}
-	ctx, cancel := context.WithTimeout(k.ctx, killTimeout)
-	defer cancel()
-	_, _ = k.t.API(ctx, legs.hupall(cancelCause(over))) // there may be none yet
-}
-
-func (k *Controller) kill(over context.Context, uuids []string) {
-	ctx, cancel := context.WithTimeout(k.ctx, killTimeout)
-	defer cancel()
-	for _, uuid := range uuids {
-		_, _ = k.t.API(ctx, "uuid_kill "+uuid+" "+string(cancelCause(over))) // it may be gone, or not yet be
-	}
-}
-
-// cancelCause is what the called party is told: the context's cause, if that is one.
-func cancelCause(over context.Context) Cause {
-	if cause, ok := context.Cause(over).(Cause); ok && checkToken("hangup cause", string(cause)) == nil {
-		return cause
-	}
-	return OriginatorCancel
-}
-
 // settle waits until the channel's own events say what the command's answer said:
 // the two can come on two sockets.
 func (k *Controller) settle(ctx context.Context, c *Channel, early bool) error {
@@ -309,7 +233,6 @@ func (k *Controller) settle(ctx context.Context, c *Channel, early bool) error {
 			return c.Err()
 		case <-ctx.Done():
 			c.forget(w)
-			k.kill(ctx, []string{c.uuid})
 			return context.Cause(ctx)
 		}
 	}

@@ -176,8 +176,8 @@ func (srv *Server) expected(s *Session, err error) bool {
 // finish ends a call whose handler has returned, and closes its connection.
 func (srv *Server) finish(s *Session, err error) {
 	defer srv.part(s)
-	if s.resumed.Load() || s.Away() || s.conn.Err() != nil {
-		return
+	if s.resumed.Load() || s.Away() || s.conn.Err() != nil || errors.Is(s.Err(), ErrServerClosed) {
+		return // with its connection ends a call of a server that closes
 	}
 	cause := call.NormalClearing
 	if err != nil {
