@@ -49,6 +49,8 @@ type Controller struct {
 	mu       sync.Mutex
 	channels map[string]*Channel
 	closed   error
+	ups      int         // how often Up has been called
+	owed     []namedLegs // to be ended over the next connection
 }
 
 // NewController returns a controller whose channels end with parent at the latest. A

@@ -89,8 +89,10 @@ func (k *Controller) Down() {
 }
 
 // Up tells that the connection is back: channels that have ended meanwhile end here
-// too, all of them if FreeSWITCH was restarted. Their cause stays unknown.
+// too, all of them if FreeSWITCH was restarted. Their cause stays unknown. The legs of
+// an Originate that failed with the connection are hung up.
 func (k *Controller) Up(ctx context.Context, up esl.Up) {
+	k.settleUp(ctx, up)
 	if up.First {
 		return
 	}

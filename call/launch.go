@@ -25,15 +25,19 @@ func (k *Controller) launch(ctx context.Context, arg string, legs namedLegs) (uu
 		finished <- result{output, err}
 	}()
 	done, cancelled := ctx.Done(), false
+	ups := k.upsSoFar()
 	var again <-chan time.Time
 	var giveUp <-chan time.Time
 	for {
 		select {
 		case r := <-finished:
 			uuid, err := originated(r.output, r.err)
+			if maybeRun(err) { // they ring on, or are answered
+				k.retract(ctx, legs)
+			}
 			if cancelled { // what has come of it is not wanted
 				if err == nil {
-					k.kill(ctx, []string{uuid})
+					k.drop(ctx, uuid)
 				}
 				return "", context.Cause(ctx)
 			}
@@ -43,11 +47,12 @@ func (k *Controller) launch(ctx context.Context, arg string, legs namedLegs) (uu
 			tick := time.NewTicker(killAgain)
 			defer tick.Stop()
 			again, giveUp = tick.C, time.After(cancelTimeout)
-			k.cancel(ctx, legs)
+			_ = k.cancel(ctx, legs) // it is tried again
 		case <-again:
-			k.cancel(ctx, legs)
+			_ = k.cancel(ctx, legs)
 		case <-giveUp:
 			cancel(context.Cause(ctx))
+			k.owe(ctx, legs, ups)
 			return "", context.Cause(ctx)
 		}
 	}
@@ -79,25 +84,6 @@ func originated(output string, err error) (uuid string, _ error) {
 		return "", fmt.Errorf("call: originate answered %q: %w", output, esl.ErrProtocol)
 	}
 	return strings.Clone(uuid), nil
-}
-
-// cancel ends what an originate has begun, because over has ended.
-func (k *Controller) cancel(over context.Context, legs namedLegs) {
-	if legs.mark == "" {
-		k.kill(over, legs.uuids)
-		return
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(over), killTimeout)
-	defer cancel()
-	_, _ = k.t.API(ctx, legs.hupall(cancelCause(over))) // there may be none yet
-}
-
-func (k *Controller) kill(over context.Context, uuids []string) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(over), killTimeout)
-	defer cancel()
-	for _, uuid := range uuids {
-		_, _ = k.t.API(ctx, "uuid_kill "+uuid+" "+string(cancelCause(over))) // it may be gone, or not yet be
-	}
 }
 
 // cancelCause is what the called party is told: the context's cause, if that is one.

@@ -152,7 +152,7 @@ func (k *Controller) Originate(ctx context.Context, o Originate) (c *Channel, er
 		c, err = k.meet(ctx, uuid)
 	}
 	if err != nil { // whoever gets an error has no call
-		k.kill(ctx, []string{uuid})
+		k.drop(ctx, uuid)
 		if c != nil {
 			k.Detach(c)
 		}

@@ -120,3 +120,52 @@ func TestUnboundController(t *testing.T) {
 		t.Errorf("a channel of a closed controller has %v", ch.Err())
 	}
 }
+
+// TestConnectionLostWhileOriginating cuts the connection while somebody is called:
+// nobody rings any more when Originate has failed.
+func TestConnectionLostWhileOriginating(t *testing.T) {
+	for name, to := range map[string]call.Dial{
+		"one":                 call.To(call.User("never", "")),
+		"one after the other": call.To(call.User("never", "")).Then(call.User("never2", "")),
+		"raw":                 call.RawDial("user/never,user/never2"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := serve(t, scenarioConfig(), func(context.Context, *outbound.Session) error { return nil })
+			ctl := control(t, w)
+			go func() {
+				w.untilTrue(func() bool { return len(w.phones()) > 0 })
+				w.fs.CutConnections()
+			}()
+			c, err := ctl.Originate(w.ctx, call.Originate{To: to})
+			if !errors.Is(err, esl.ErrDisconnected) || c != nil {
+				t.Errorf("got %v, %v", c, err)
+			}
+			if up := w.phones(); len(up) > 0 {
+				t.Errorf("Originate has returned, and this goes on: %+v", up[0].State())
+			}
+		})
+	}
+}
+
+// TestConnectionLostForLong keeps FreeSWITCH out of reach until Originate has failed, and
+// lets the phone be answered meanwhile.
+func TestConnectionLostForLong(t *testing.T) {
+	w := serve(t, scenarioConfig(), func(context.Context, *outbound.Session) error { return nil })
+	ctl := control(t, w)
+	go func() {
+		w.untilTrue(func() bool { return len(w.phones()) > 0 })
+		if err := w.fs.Inject(esltest.Fault{Kind: esltest.FaultRefuse}); err != nil {
+			t.Error(err)
+		}
+		w.fs.CutConnections()
+		w.phones()[0].Answer()
+	}()
+	if _, err := ctl.Originate(w.ctx, call.Originate{To: call.To(call.User("never", ""))}); !errors.Is(err, esl.ErrDisconnected) {
+		t.Errorf("got %v", err)
+	}
+	if len(w.phones()) == 0 {
+		t.Error("hung up without a connection")
+	}
+	w.fs.Heal()
+	w.untilTrue(func() bool { return len(w.phones()) == 0 })
+}
