@@ -60,6 +60,7 @@ type execution struct {
 	started chan struct{}         // closed at CHANNEL_EXECUTE
 	halt    func(context.Context) // stops it in place of a break; nil for the usual
 	done    chan *esl.Event       // holds its CHANNEL_EXECUTE_COMPLETE; nil when that may have been missed
+	left    bool                  // its caller has gone while it waits for its turn
 }
 
 // start notes CHANNEL_EXECUTE. The channel is locked.
@@ -71,6 +72,15 @@ func (x *execution) start() {
 	}
 }
 
+func (x *execution) hasStarted() bool {
+	select {
+	case <-x.started:
+		return true
+	default:
+		return false
+	}
+}
+
 // Execute runs a dialplan application and waits for its end. It returns the
 // CHANNEL_EXECUTE_COMPLETE event, whose Application-Response and variables tell how it
 // went. The argument is passed on as it is: FreeSWITCH expands ${…} in it, so build
@@ -78,8 +88,10 @@ func (x *execution) start() {
 //
 // It fails at once with a *HangupError when the call ends. When ctx ends, the
 // application is stopped (uuid_break, or break where only applications are allowed),
-// which is waited for, and ctx's cause is returned. Without async nothing can stop an
-// application: then the error is also ErrMode, and the next operation waits for it.
+// which is waited for, and ctx's cause is returned. One that has not begun because
+// another one runs is stopped when its turn comes, which is not waited for. Without async
+// nothing can stop an application: then the error is also ErrMode, and the next operation
+// waits for it.
 func (c *Channel) Execute(ctx context.Context, app, arg string) (ev *esl.Event, err error) {
 	ctx, done := c.begin(ctx, opExecute, attr("application", app))
 	defer func() { done(err) }()
@@ -107,7 +119,11 @@ func (c *Channel) executeHalting(ctx context.Context, app, arg string, halt func
 	defer c.giveTurn()
 	x := c.expect()
 	x.halt = halt
-	defer c.drop(x)
+	defer func() {
+		if !x.left {
+			c.drop(x)
+		}
+	}()
 	_, err := c.t.Send(ctx, application{uuid: c.address(), app: app, arg: arg, id: x.id, lock: c.mode != AsyncSingle})
 	if err != nil {
 		return nil, c.sendFailed(ctx, x, err)
@@ -290,9 +306,45 @@ func (c *Channel) stop(ctx context.Context, x *execution) error {
 		return fmt.Errorf("%w (the application goes on: %w)", cause,
 			&ModeError{Operation: "stopping an application", Mode: c.mode, Needs: "async"})
 	}
+	if c.waitsInTurn(x) { // a break would stop the one that runs
+		x.left = true
+		go c.stopInTurn(x)
+		return cause
+	}
+	return c.breakUntilDone(ctx, x, cause)
+}
+
+// waitsInTurn tells whether others that we have executed are to end before x begins.
+func (c *Channel) waitsInTurn(x *execution) bool {
+	if x.hasStarted() {
+		return false
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	at := slices.Index(c.running, x)
+	return at > 0 || slices.ContainsFunc(c.running, (*execution).hasStarted)
+}
+
+// stopInTurn stops what nobody waits for any more as soon as it begins: FreeSWITCH
+// cannot take it out of the queue.
+func (c *Channel) stopInTurn(x *execution) {
+	defer c.drop(x)
+	select {
+	case <-x.started:
+		_ = c.breakUntilDone(context.Background(), x, nil) // nobody is left to tell
+	case <-x.done:
+	case <-c.ctx.Done():
+	}
+}
+
+// breakUntilDone breaks the application that runs until it has ended.
+func (c *Channel) breakUntilDone(ctx context.Context, x *execution, cause error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.cfg.BreakTimeout)
 	defer cancel()
 	started := x.started
+	if x.hasStarted() {
+		started = nil
+	}
 	tick := time.NewTicker(breakAgain)
 	defer tick.Stop()
 	for {

@@ -69,3 +69,38 @@ func (s *subject) onStart(ctx context.Context, app string, fn func()) {
 	s.ctx = ctx
 	s.on("CHANNEL_EXECUTE", func(ev *esl.Event) bool { return ev.Get("Application") == app }, fn)
 }
+
+// TestStopQueued ends the context of a playback that waits for its turn: the one that
+// runs goes on, and the other is not played when its turn comes.
+func TestStopQueued(t *testing.T) {
+	overBoth(t, func(t *testing.T, ctx context.Context, s *subject) {
+		if err := s.ch.Answer(ctx); err != nil {
+			t.Fatal(err)
+		}
+		const first, second = "tone_stream://%(600000,0,440)", "tone_stream://%(600000,0,880)"
+		playing, played := make(chan struct{}), make(chan error, 1)
+		s.during("playback", func() { close(playing) })
+		go func() {
+			_, err := s.ch.Playback(ctx, first)
+			played <- err
+		}()
+		result(t, s.world, playing)
+		impatient, cancel := context.WithTimeout(ctx, 50*time.Millisecond)
+		defer cancel()
+		if _, err := s.ch.Playback(impatient, second); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("the second ended with %v", err)
+		}
+		if now := s.fs.Leg(s.ch.UUID()).State(); now.App != "playback" || now.Data != first {
+			t.Errorf("running now: %s %s", now.App, now.Data)
+		}
+		if err := s.ch.Break(ctx); err != nil {
+			t.Error(err)
+		}
+		if err := result(t, s.world, played); err != nil {
+			t.Errorf("the first ended with %v", err)
+		}
+		if _, err := s.ch.Execute(ctx, "set", "a=b"); err != nil {
+			t.Errorf("the second was played all the same: %v", err)
+		}
+	})
+}
