@@ -54,6 +54,7 @@ type Channel struct {
 	cfg    Config
 	ctx    context.Context // ends with the channel
 	end    context.CancelCauseFunc
+	over   chan struct{} // closed when no more events come
 	turn   chan struct{} // held while an application runs, where FreeSWITCH has no queue
 	tells  *Instruments
 	logger *slog.Logger
@@ -75,6 +76,8 @@ type Channel struct {
 	away      bool  // transferred: no longer ours to hang up
 	prepared  bool  // BridgeTo has set what it needs
 	expected  bool  // an originate is to make it: FreeSWITCH may not know it yet
+
+	leaving *time.Timer // of the controller, and guarded by its mutex
 }
 
 // New returns a channel over t. Its Context ends with the channel, or with parent.
@@ -91,7 +94,8 @@ func New(parent context.Context, t Transport, cfg Config) *Channel {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.Default()
 	}
-	c := &Channel{uuid: cfg.UUID, t: t, mode: cfg.Mode, cfg: cfg, tells: cfg.Instruments, logger: cfg.Logger}
+	c := &Channel{uuid: cfg.UUID, t: t, mode: cfg.Mode, cfg: cfg, tells: cfg.Instruments, logger: cfg.Logger,
+		over: make(chan struct{})}
 	c.ctx, c.end = context.WithCancelCause(parent)
 	if c.mode == AsyncSingle {
 		c.turn = make(chan struct{}, 1)

@@ -86,12 +86,31 @@ func (k *Controller) Handle(ev *esl.Event) bool {
 	}
 	c.HandleEvent(ev)
 	switch ev.Name() {
-	case "CHANNEL_DESTROY":
-		k.release(c)
-	case "CHANNEL_HANGUP_COMPLETE":
-		k.release(c)
+	case "CHANNEL_HANGUP_COMPLETE", "CHANNEL_DESTROY":
+		k.leave(c)
+	case "CHANNEL_STATE":
+		if c.State() == StateDestroy {
+			k.leave(c)
+		}
 	}
 	return true
+}
+
+// lastWords is how long a channel that has ended waits for the rest of its events.
+const lastWords = 5 * time.Second
+
+// leave releases a channel when both of its last events have come, or one of them and
+// the other does not come.
+func (k *Controller) leave(c *Channel) {
+	if c.State() == StateDestroy && c.HangupComplete() != nil {
+		k.release(c)
+		return
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if c.leaving == nil && k.channels[c.uuid] == c {
+		c.leaving = time.AfterFunc(lastWords, func() { k.release(c) })
+	}
 }
 
 // Attach returns the channel with the given UUID, which is taken to exist. data is
@@ -123,7 +142,21 @@ func (k *Controller) attach(uuid string, data *esl.Event) *Channel {
 	return c
 }
 
-// Channel returns the controller's channel with the given UUID, if it has one.
+// renew is Attach for a call that is about to be made, even if it has the UUID of one
+// that has just ended.
+func (k *Controller) renew(uuid string) *Channel {
+	k.mu.Lock()
+	old := k.channels[uuid]
+	if old != nil && old.Err() != nil {
+		delete(k.channels, uuid)
+		defer func() { old.Lost(old.Err()) }()
+	}
+	defer k.mu.Unlock()
+	return k.attach(uuid, nil)
+}
+
+// Channel returns the controller's channel with the given UUID, if it has one. A channel
+// that has ended is kept until its last event has come, some seconds at most.
 func (k *Controller) Channel(uuid string) (*Channel, bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -145,6 +178,9 @@ func (k *Controller) release(c *Channel) {
 		return
 	}
 	delete(k.channels, c.uuid)
+	if c.leaving != nil {
+		c.leaving.Stop()
+	}
 	k.mu.Unlock()
 	if k.cfg.Unwatch != nil {
 		k.cfg.Unwatch(c.uuid)

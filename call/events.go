@@ -66,6 +66,8 @@ func (c *Channel) note(name string, ev *esl.Event) {
 		c.peer = ""
 	case "CHANNEL_HANGUP_COMPLETE":
 		c.complete = ev
+	case "CHANNEL_DESTROY":
+		c.state = StateDestroy // the event itself still says CS_REPORTING (recording c_event_plain_all)
 	}
 }
 
@@ -76,7 +78,9 @@ func (c *Channel) executing(id string) int {
 
 // follow takes state and variables from an event. c.mu is held.
 func (c *Channel) follow(ev *esl.Event) {
-	learn(&c.state, ev, "Channel-State")
+	if c.state != StateDestroy { // an event that comes late does not revive it
+		learn(&c.state, ev, "Channel-State")
+	}
 	learn(&c.callState, ev, "Channel-Call-State")
 	learn(&c.answer, ev, "Answer-State")
 	if _, ok := ev.Lookup("variable_uuid"); ok || c.data == nil {
@@ -163,6 +167,7 @@ func (c *Channel) Lost(err error) {
 	defer c.mu.Unlock()
 	if c.lost == nil {
 		c.lost = err
+		close(c.over)
 	}
 	for _, s := range c.streams {
 		s.close(err)

@@ -181,7 +181,7 @@ func (k *Controller) adopt(ctx context.Context, uuids []string) (adopted []*Chan
 			k.disown(adopted, "")
 			return nil, err
 		}
-		c := k.Attach(uuid, nil)
+		c := k.renew(uuid)
 		c.setExpected(true)
 		adopted = append(adopted, c)
 	}

@@ -106,8 +106,11 @@ func (c *Channel) Wait(ctx context.Context, names ...string) (ev *esl.Event, err
 }
 
 // WaitState waits until the channel is in one of the given states, which it may be
-// already. Waiting for a state after hangup (State.Over) succeeds then; any other
-// wait fails with the *HangupError when the call ends.
+// already. Waiting for a state after hangup (State.Over) goes on past the hangup, with a
+// ctx that does not end with the call, until no more events come: it then fails with
+// what ended the channel. Any other wait fails with the *HangupError when the call ends.
+// StateDestroy comes for the channels of a Controller; a session's connection as a rule
+// ends before that (recording h1_async_full).
 func (c *Channel) WaitState(ctx context.Context, states ...State) (err error) {
 	ctx, done := c.begin(ctx, opWait, attr("wait.target", joined(states)))
 	defer func() { done(err) }()
@@ -130,13 +133,31 @@ func (c *Channel) waitOn(ctx context.Context, w *waiter, over bool) error {
 		_, err := c.receive(ctx, w)
 		return err
 	}
-	select {
-	case ev := <-w.found:
-		_, err := found(ev)
-		return err
-	case <-ctx.Done():
-		c.forget(w)
-		return context.Cause(ctx)
+	ended := c.Done()
+	for {
+		select {
+		case ev := <-w.found:
+			_, err := found(ev)
+			return err
+		case <-c.over:
+			c.forget(w)
+			select { // what came before the end counts
+			case ev := <-w.found:
+				_, err := found(ev)
+				return err
+			default:
+				return c.Err()
+			}
+		case <-ended:
+			if !isHangup(c.Err()) {
+				c.forget(w)
+				return c.Err()
+			}
+			ended = nil
+		case <-ctx.Done():
+			c.forget(w)
+			return context.Cause(ctx)
+		}
 	}
 }
 

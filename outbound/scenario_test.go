@@ -314,7 +314,7 @@ func TestHangupEndsEverything(t *testing.T) {
 		if cause, err := s.ch.WaitHangup(background); err != nil || cause != call.NoUserResponse {
 			t.Errorf("hung up with %q, %v", cause, err)
 		}
-		if err := s.ch.WaitState(background, call.StateReporting); err != nil {
+		if err := s.ch.WaitState(background, call.StateReporting, call.StateDestroy); err != nil {
 			t.Errorf("waiting for the end: %v", err)
 		}
 		if err := s.ch.Answer(background); !isHangup(err) {
