@@ -21,10 +21,15 @@ func EventNames() []string {
 }
 
 // HandleEvent feeds the channel with an event, in the order in which FreeSWITCH sent
-// them. Events of others (a notice, a log line, a background job) only go to those
-// who wait for them or read along. It never blocks.
+// them. Events of no channel (a notice, a log line, a background job) only go to those
+// who wait for them or read along; those of another channel are not taken. It never
+// blocks.
 func (c *Channel) HandleEvent(ev *esl.Event) {
-	name, own := ev.Name(), ev.UUID() == c.uuid
+	uuid := ev.UUID()
+	if uuid != "" && uuid != c.uuid {
+		return // such as the last words of a leg that has been let go of
+	}
+	name, own := ev.Name(), uuid != ""
 	c.mu.Lock()
 	if own {
 		c.follow(ev)
