@@ -57,7 +57,13 @@ func (c *Channel) BridgeTo(ctx context.Context, to Dial) (b Bridged, err error) 
 	if err != nil {
 		return b, err
 	}
-	b = bridged(ev)
+	return c.outcome(ctx, ev)
+}
+
+// outcome is how the call went that an application has made, from the event that ended
+// it.
+func (c *Channel) outcome(ctx context.Context, ev *esl.Event) (Bridged, error) {
+	b := bridged(ev)
 	if ctx.Err() != nil {
 		return b, c.ended(ctx)
 	}

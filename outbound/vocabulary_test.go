@@ -278,7 +278,7 @@ func TestAttendedTransfer(t *testing.T) {
 		if _, err := s.ch.AttendedTransfer(ctx, call.To(call.User("short", ""))); err != nil {
 			t.Errorf("a consultation that ends: %v", err)
 		}
-		if b, err := s.ch.AttendedTransfer(ctx, call.To(call.User("busy", ""))); b.Answered || s.ch.Err() != nil {
+		if b, err := s.ch.AttendedTransfer(ctx, call.To(call.User("busy", ""))); !errors.Is(err, call.UserBusy) || b.Answered || s.ch.Err() != nil {
 			t.Errorf("to somebody busy: %+v, %v; call %v", b, err, s.ch.Err())
 		}
 		stopped, cancel := context.WithCancel(ctx)
