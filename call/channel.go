@@ -59,23 +59,26 @@ type Channel struct {
 	tells  *Instruments
 	logger *slog.Logger
 
-	mu        sync.Mutex
-	state     State
-	callState CallState
-	answer    AnswerState
-	data      *esl.Event        // the last event with all variables
-	set       map[string]string // variables set since the last such event
-	setAt     time.Time
-	peer      string     // other leg, while bridged
-	asked     Cause      // of a hangup we asked for
-	complete  *esl.Event // CHANNEL_HANGUP_COMPLETE
-	running   []*execution
-	waiters   []*waiter
-	streams   []*Stream
-	lost      error // why no more events come
-	away      bool  // transferred: no longer ours to hang up
-	prepared  bool  // BridgeTo has set what it needs
-	expected  bool  // an originate is to make it: FreeSWITCH may not know it yet
+	mu         sync.Mutex
+	state      State
+	callState  CallState
+	answer     AnswerState
+	data       *esl.Event        // the last event with all variables
+	set        map[string]string // variables set since the last such event
+	setAt      time.Time
+	peer       string     // other leg, while bridged
+	parked     bool       // between CHANNEL_PARK and CHANNEL_UNPARK
+	beenParked bool       // CHANNEL_PARK has come
+	apps       int        // that run on the parked call
+	asked      Cause      // of a hangup we asked for
+	complete   *esl.Event // CHANNEL_HANGUP_COMPLETE
+	running    []*execution
+	waiters    []*waiter
+	streams    []*Stream
+	lost       error // why no more events come
+	away       bool  // transferred: no longer ours to hang up
+	prepared   bool  // BridgeTo has set what it needs
+	expected   bool  // an originate is to make it: FreeSWITCH may not know it yet
 
 	leaving *time.Timer // of the controller, and guarded by its mutex
 }
@@ -148,6 +151,14 @@ func (c *Channel) AnswerState() AnswerState {
 
 // Answered tells whether the call is answered and not yet over.
 func (c *Channel) Answered() bool { return c.AnswerState() == AnswerAnswered }
+
+// Parked tells whether the call is parked and no application runs on it, as far as its
+// events have told: nobody talks to it.
+func (c *Channel) Parked() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.parked && c.apps == 0 && c.peer == ""
+}
 
 // Peer returns the Unique-ID of the leg this one is bridged with, or "".
 func (c *Channel) Peer() string {

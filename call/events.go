@@ -55,11 +55,17 @@ func (c *Channel) HandleEvent(ev *esl.Event) {
 // note takes what an event of a certain name says. c.mu is held.
 func (c *Channel) note(name string, ev *esl.Event) {
 	switch name {
+	case "CHANNEL_PARK":
+		c.parked, c.beenParked, c.apps = true, true, 0
+	case "CHANNEL_UNPARK":
+		c.parked = false
 	case "CHANNEL_EXECUTE":
+		c.apps++
 		if i := c.executing(ev.Get("Application-UUID")); i >= 0 {
 			c.running[i].start()
 		}
 	case "CHANNEL_EXECUTE_COMPLETE":
+		c.apps = max(0, c.apps-1)
 		// What ends because the call has ended is a hangup (recording h4_sync_full).
 		if i := c.executing(ev.Get("Application-UUID")); i >= 0 && c.ctx.Err() == nil {
 			c.running[i].done <- ev

@@ -177,6 +177,23 @@ func (c *Channel) WaitAnswer(ctx context.Context) (err error) {
 	}
 }
 
+// WaitPark waits until the call has been parked, which it may have been already: a call
+// that Originate has made is a moment after it is answered.
+func (c *Channel) WaitPark(ctx context.Context) (err error) {
+	ctx, done := c.begin(ctx, opWait, attr("wait.target", "park"))
+	defer func() { done(err) }()
+	w := c.await(named([]string{"CHANNEL_PARK"}))
+	c.mu.Lock()
+	been := c.beenParked
+	c.mu.Unlock()
+	if been {
+		c.forget(w)
+		return nil
+	}
+	_, err = c.receive(ctx, w)
+	return err
+}
+
 // WaitHangup waits until the call has ended and returns how. When the connection
 // ends first, or ctx does, it returns that error instead.
 func (c *Channel) WaitHangup(ctx context.Context) (cause Cause, err error) {

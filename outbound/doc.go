@@ -16,7 +16,8 @@
 //
 // The handler's scope is the call's: its context ends with the call, with the hangup
 // cause as context.Cause, and when the handler returns, a call that is still up is
-// hung up, unless it was transferred or Resume was called.
+// hung up, unless it was transferred or Resume was called. So are legs that the session
+// has made and left parked.
 //
 // All four modes of the socket application work; what a mode cannot do is a
 // *call.ModeError. Prefer "async full". Nothing is authenticated in this protocol: whoever

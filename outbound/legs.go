@@ -2,6 +2,8 @@ package outbound
 
 import (
 	"context"
+	"errors"
+	"slices"
 	"time"
 
 	"github.com/genesis-esl/genesis/call"
@@ -63,9 +65,70 @@ func (s *Session) unwatch(uuid string) {
 
 // Originate makes another call, from this session: its channel is controlled over
 // this connection and ends with it. It needs full. See call.Controller.Originate.
+//
+// When the handler has returned, a leg that is parked still is hung up with
+// NormalClearing: nobody could control it any more. One that is connected with somebody,
+// was transferred, runs an application, or was made with an App or Extension of its own
+// (App park is one too) lives on, and so does every leg if the connection has been lost
+// before.
 func (s *Session) Originate(ctx context.Context, o call.Originate) (*call.Channel, error) {
 	if !s.Mode().Full() {
 		return nil, &call.ModeError{Operation: "another leg", Mode: s.Mode(), Needs: "full"}
 	}
-	return s.legs().Originate(ctx, o)
+	leg, err := s.legs().Originate(ctx, o)
+	if err == nil && o.App.Name == "" && o.Extension.Number == "" {
+		s.mu.Lock()
+		s.parked = append(slices.DeleteFunc(s.parked, over), leg)
+		s.mu.Unlock()
+	}
+	return leg, err
+}
+
+// over tells whether a leg has hung up.
+func over(leg *call.Channel) bool {
+	var hangup *call.HangupError
+	return errors.As(leg.Err(), &hangup)
+}
+
+// endParked hangs up the legs that nobody will control any more.
+func (s *Session) endParked(ctx context.Context) {
+	s.mu.Lock()
+	legs := s.parked
+	s.parked = nil
+	s.mu.Unlock()
+	for _, leg := range legs {
+		if !over(leg) && !leg.Away() && s.isParked(ctx, leg) {
+			_ = leg.Hangup(ctx, call.NormalClearing) // gone, or FreeSWITCH is
+		}
+	}
+}
+
+// parkGrace is how long a leg that has been answered may take to be parked, and how long
+// an event may be under way.
+const parkGrace = time.Second
+
+// isParked asks how the leg is. The answer comes behind the events of what was done to it
+// before; what has been done just now, the events may not yet tell, but its state does.
+func (s *Session) isParked(ctx context.Context, leg *call.Channel) bool {
+	dump := "uuid_dump " + leg.UUID() + " json"
+	short, cancel := context.WithTimeout(ctx, parkGrace)
+	defer cancel()
+	out, err := s.conn.BgAPI(short, dump)
+	if errors.Is(err, context.DeadlineExceeded) { // no jobs here, but then the events have come by now
+		out, err = s.conn.API(ctx, dump)
+	}
+	if err != nil {
+		return false
+	}
+	ev, err := esl.ParseEvent(esl.JSON, []byte(out))
+	if err != nil {
+		return false
+	}
+	if state := call.State(ev.Get("Channel-State")); state != call.StateExecute && state != call.StatePark {
+		return false
+	}
+	short, cancel = context.WithTimeout(ctx, parkGrace)
+	defer cancel()
+	_ = leg.WaitPark(short) // Parked tells
+	return leg.Parked()
 }

@@ -107,3 +107,76 @@ func TestHangupAfterClose(t *testing.T) {
 		t.Errorf("goes on: %+v", up[0].State())
 	}
 }
+
+// TestParkedLegEndsWithSession returns from handlers that leave a leg behind: it is hung
+// up, unless it has something to do without them.
+func TestParkedLegEndsWithSession(t *testing.T) {
+	nothing := func(context.Context, *outbound.Session, *call.Channel) error { return nil }
+	for _, tt := range []struct {
+		name  string
+		app   call.App
+		do    func(ctx context.Context, s *outbound.Session, leg *call.Channel) error
+		lives bool
+	}{
+		{"parked", call.App{}, nothing, false},
+		{"used", call.App{}, func(ctx context.Context, _ *outbound.Session, leg *call.Channel) error {
+			_, err := leg.Playback(ctx, "tone_stream://%(100,0,440)")
+			return err
+		}, false},
+		{"caller gone", call.App{}, func(ctx context.Context, s *outbound.Session, _ *call.Channel) error {
+			_, err := s.API(ctx, "uuid_kill "+s.UUID())
+			<-ctx.Done()
+			return err
+		}, false},
+		{"parked on purpose", call.App{Name: "park"}, nothing, true},
+		{"with an application", call.App{Name: "sleep", Args: "600000"}, nothing, true},
+		{"application runs", call.App{}, func(ctx context.Context, _ *outbound.Session, leg *call.Channel) error {
+			if err := leg.WaitPark(ctx); err != nil {
+				return err
+			}
+			events := leg.Events("CHANNEL_EXECUTE")
+			defer events.Close()
+			go func() { // until the connection ends
+				_, _ = leg.Playback(context.WithoutCancel(ctx), "tone_stream://%(600000,0,440)")
+			}()
+			_, err := events.Next(ctx)
+			return err
+		}, true},
+		{"transferred", call.App{}, func(ctx context.Context, s *outbound.Session, leg *call.Channel) error {
+			_, err := s.API(ctx, "uuid_transfer "+leg.UUID()+" sleep:600000 inline")
+			return err
+		}, true},
+		{"bridged with another", call.App{}, func(ctx context.Context, s *outbound.Session, leg *call.Channel) error {
+			other, err := s.Originate(ctx, call.Originate{To: call.To(call.User("1001", ""))})
+			if err == nil {
+				_, err = s.API(ctx, "uuid_bridge "+leg.UUID()+" "+other.UUID())
+			}
+			return err
+		}, true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			legs := make(chan *call.Channel, 1)
+			w := serve(t, scenarioConfig(), func(ctx context.Context, s *outbound.Session) error {
+				leg, err := s.Originate(ctx, call.Originate{To: call.To(call.User("1000", "")), App: tt.app})
+				if err == nil {
+					err = tt.do(ctx, s, leg)
+				}
+				if err != nil {
+					t.Error(err)
+				}
+				legs <- leg // nil if there is none
+				return err
+			})
+			w.place(asyncFull)
+			leg := result(t, w, legs)
+			if leg == nil {
+				t.Fatal("no leg")
+			}
+			result(t, w, leg.Done())
+			now := w.fs.Leg(leg.UUID())
+			if lives := now != nil && !now.State().HungUp; lives != tt.lives || isHangup(leg.Err()) == tt.lives {
+				t.Errorf("lives %v, channel ended with %v", lives, leg.Err())
+			}
+		})
+	}
+}

@@ -112,7 +112,7 @@ func TestSessionSurface(t *testing.T) {
 func TestLegEndsWithSession(t *testing.T) {
 	legs := make(chan *call.Channel, 1)
 	w := serve(t, esltest.Config{}, func(ctx context.Context, s *outbound.Session) error {
-		leg, err := s.Originate(ctx, call.Originate{To: call.To(call.User("1000", ""))})
+		leg, err := s.Originate(ctx, call.Originate{To: call.To(call.User("1000", "")), App: call.App{Name: "park"}})
 		if err == nil {
 			legs <- leg
 		}

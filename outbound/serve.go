@@ -173,10 +173,17 @@ func (srv *Server) expected(s *Session, err error) bool {
 	return errors.Is(err, context.Canceled) || errors.Is(err, ErrServerClosed)
 }
 
-// finish ends a call whose handler has returned, and closes its connection.
+// finish ends a call whose handler has returned, and its parked legs, and closes the
+// connection.
 func (srv *Server) finish(s *Session, err error) {
 	defer srv.part(s)
-	if s.resumed.Load() || s.Away() || s.conn.Err() != nil || errors.Is(s.Err(), ErrServerClosed) {
+	if s.conn.Err() != nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.Context()), orDefault(srv.CloseTimeout, defaultCloseTimeout))
+	defer cancel()
+	s.endParked(ctx)
+	if s.resumed.Load() || s.Away() || errors.Is(s.Err(), ErrServerClosed) {
 		return // with its connection ends a call of a server that closes
 	}
 	cause := call.NormalClearing
@@ -186,8 +193,6 @@ func (srv *Server) finish(s *Session, err error) {
 			cause = call.NormalTemporaryFailure
 		}
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.Context()), orDefault(srv.CloseTimeout, defaultCloseTimeout))
-	defer cancel()
 	if err := s.Hangup(ctx, cause); err != nil && s.conn.Err() == nil && !errors.Is(err, ErrServerClosed) {
 		srv.logger().Warn("a call could not be hung up, its connection is closed", "call", s.UUID(), "error", err)
 	}

@@ -28,6 +28,7 @@ type Session struct {
 	mu     sync.Mutex
 	others *call.Controller // of legs that this session has made; nil while there are none
 	over   error            // of the connection
+	parked []*call.Channel  // legs that were made to be controlled from here
 }
 
 // ConnectEvent returns what FreeSWITCH said of the call when it connected: all its
