@@ -57,7 +57,8 @@ type Server struct {
 	CloseTimeout time.Duration
 	// Linger is how long FreeSWITCH keeps the connection after the hangup for the last
 	// events, in whole seconds, rounded up, where the mode has it (full). Default 10 s.
-	// Negative: not at all; then CHANNEL_HANGUP_COMPLETE may be missed.
+	// Negative: not at all; then CHANNEL_HANGUP_COMPLETE may be missed, and legs that the
+	// session still calls, or has parked, cannot be hung up once the caller has.
 	Linger time.Duration
 	// Events names further events of the call to get: event names or CUSTOM
 	// subclasses, beyond call.EventNames. In single-channel mode FreeSWITCH decides
