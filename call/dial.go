@@ -195,14 +195,31 @@ func Enterprise(dials ...Dial) Dial {
 // dial string from what a caller or a web form said.
 func RawDial(dialString string) Dial { return Dial{raw: dialString} }
 
-// String returns the dial string as the bridge application takes it, or what is
-// wrong with it, for logs.
+// String returns whom it calls, or what is wrong with it, for logs: the dial string
+// without its variables, for these can be secrets.
 func (d Dial) String() string {
-	s, err := d.Encode()
+	s, err := d.bare().Encode()
 	if err != nil {
 		return "!" + err.Error()
 	}
 	return s
+}
+
+// bare returns the dial string without variables.
+func (d Dial) bare() Dial {
+	d.vars, d.raw = nil, withoutVars(d.raw)
+	d.groups = slices.Clone(d.groups)
+	for i, g := range d.groups {
+		steps := make([][]Leg, len(g.steps))
+		for j, legs := range g.steps {
+			steps[j] = slices.Clone(legs)
+			for k := range steps[j] {
+				steps[j][k].vars = nil
+			}
+		}
+		d.groups[i] = group{steps: steps}
+	}
+	return d
 }
 
 // Encode returns the dial string as the bridge application takes it.

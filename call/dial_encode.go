@@ -206,3 +206,35 @@ func (l Leg) without(separators, what, part string) Leg {
 	}
 	return l
 }
+
+// withoutVars takes away what stands in brackets before the legs of a raw dial string.
+func withoutVars(raw string) string {
+	var b strings.Builder
+	for begins := true; raw != ""; raw = raw[1:] {
+		for begins && strings.IndexByte("{[<", raw[0]) >= 0 {
+			if raw = raw[bracketed(raw):]; raw == "" {
+				return b.String()
+			}
+		}
+		b.WriteByte(raw[0])
+		begins = strings.IndexByte(",|: ", raw[0]) >= 0
+	}
+	return b.String()
+}
+
+// bracketed returns where the brackets that s begins with have closed again.
+func bracketed(s string) int {
+	opening, closing := s[0], map[byte]byte{'{': '}', '[': ']', '<': '>'}[s[0]]
+	depth := 0
+	for i := range len(s) {
+		switch s[i] {
+		case opening:
+			depth++
+		case closing:
+			if depth--; depth == 0 {
+				return i + 1
+			}
+		}
+	}
+	return len(s)
+}

@@ -116,13 +116,35 @@ func TestDialIsCopied(t *testing.T) {
 	base := call.To(call.User("1", "")).With(call.Vars{"a": "1"})
 	_ = base.With(call.Vars{"b": "2"})
 	_ = base.Then(call.User("2", ""))
-	if got := base.String(); got != "{a=1}user/1" {
-		t.Errorf("changed to %s", got)
+	if got, err := base.Encode(); got != "{a=1}user/1" || err != nil {
+		t.Errorf("changed to %s, %v", got, err)
 	}
 	vars := call.Vars{"a": "1"}
 	_ = call.To(call.User("1", "")).With(vars).With(call.Vars{"b": "2"})
 	if !maps.Equal(vars, call.Vars{"a": "1"}) {
 		t.Errorf("the caller's map became %v", vars)
+	}
+}
+
+// TestDialString: what is written to logs and spans, and names a destination to a balancer, holds no secret.
+func TestDialString(t *testing.T) {
+	secret := call.Vars{"sip_auth_password": "S3CRET,]}>"}
+	leg, other := call.Endpoint("sofia/internal/1000@[::1]:5060").With(secret), call.User("1001", "").With(secret)
+	for want, dial := range map[string]call.Dial{
+		"sofia/internal/1000@[::1]:5060,user/1001": call.To(leg, other).With(secret),
+		"user/1001|sofia/internal/1000@[::1]:5060": call.To(other).Then(leg).With(secret),
+		"user/1001:_:user/1001":                    call.Enterprise(call.To(other), call.To(other)).With(secret),
+		"user/1,user/2|user/3:_:user/4":            call.RawDial("<p=S3CRET>{p=S3CRET,q={S3CRET}}[p=S3CRET]user/1,[p=S3CRET]user/2|[p=S3CRET]user/3:_:{p=S3CRET}user/4"),
+		"user/1@${domain}":                         call.RawDial("{p=S3CRET}user/1@${domain}").With(secret),
+		"":                                         call.RawDial("{p=S3CRET"),
+		"sofia/external/1@[::1]":                   call.RawDial("[p='S3CRET']sofia/external/1@[::1]"),
+	} {
+		if got := dial.String(); got != want && !(want == "" && strings.HasPrefix(got, "!")) {
+			t.Errorf("got %q, want %q", got, want)
+		}
+		if strings.Contains(dial.String(), "S3CRET") {
+			t.Errorf("%q shows a secret", dial)
+		}
 	}
 }
 

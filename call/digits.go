@@ -56,7 +56,7 @@ func milliseconds(d time.Duration) string { return strconv.FormatInt(d.Milliseco
 // returns them without the terminator. ErrNoDigits says that the caller has pressed
 // nothing valid within the tries.
 func (c *Channel) PlayAndGetDigits(ctx context.Context, d Digits) (digits string, err error) {
-	ctx, done := c.begin(ctx, opDigits, attr("playback.path", d.File))
+	ctx, done := c.begin(ctx, opDigits, pathOf(d.File))
 	defer func() { done(err) }()
 	d = d.withDefaults()
 	if err := d.check(); err != nil {

@@ -16,9 +16,11 @@ func ExampleTo() {
 	).Then(
 		call.Gateway("carrier", "+4930123456"),
 	).With(call.Vars{"absolute_codec_string": "PCMA,PCMU"})
-	fmt.Println(dial)
+	fmt.Println(dial) // for logs: variables can be secrets
+	fmt.Println(dial.Encode())
 	// Output:
-	// {^^;absolute_codec_string=PCMA,PCMU}[leg_timeout=20]user/1000@example.com,[leg_delay_start=5][leg_timeout=20]user/1001@example.com|sofia/gateway/carrier/+4930123456
+	// user/1000@example.com,user/1001@example.com|sofia/gateway/carrier/+4930123456
+	// {^^;absolute_codec_string=PCMA,PCMU}[leg_timeout=20]user/1000@example.com,[leg_delay_start=5][leg_timeout=20]user/1001@example.com|sofia/gateway/carrier/+4930123456 <nil>
 }
 
 // What a caller has typed stays one number.

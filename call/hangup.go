@@ -34,13 +34,13 @@ func (c *Channel) Hangup(ctx context.Context, cause Cause) (err error) {
 	if cause == "" {
 		cause = NormalClearing
 	}
+	if _, over := c.hangupError(); over {
+		return nil // and none of our operations
+	}
 	ctx, done := c.begin(ctx, opHangup, attr("hangup.cause", cause.label()))
 	defer func() { done(err) }()
 	if err := checkToken("hangup cause", string(cause)); err != nil {
 		return err
-	}
-	if _, over := c.hangupError(); over {
-		return nil
 	}
 	if c.unreachable() {
 		return c.Err()

@@ -46,7 +46,7 @@ func played(app string, ev *esl.Event) (Played, error) {
 // Playback plays a file, a tone_stream:// or any other source that FreeSWITCH can
 // play, to its end. A source that cannot be played is an *AppError.
 func (c *Channel) Playback(ctx context.Context, file string) (p Played, err error) {
-	ctx, done := c.begin(ctx, opPlayback, attr("playback.path", file))
+	ctx, done := c.begin(ctx, opPlayback, pathOf(file))
 	defer func() { done(err) }()
 	if file == "" {
 		return p, fmt.Errorf("call: nothing to play: %w", ErrUnencodable)

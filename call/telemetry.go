@@ -3,6 +3,7 @@ package call
 import (
 	"context"
 	"fmt"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -107,6 +108,14 @@ func NewInstruments(meters metric.MeterProvider, tracers trace.TracerProvider) (
 }
 
 func attr(key, value string) attribute.KeyValue { return attribute.String(key, value) }
+
+// pathOf names a file or URL, without the password that a URL can hold.
+func pathOf(file string) attribute.KeyValue {
+	file, _, _ = strings.Cut(withoutVars(file), "?")
+	return attr("playback.path", userInfo.ReplaceAllString(file, "://"))
+}
+
+var userInfo = regexp.MustCompile(`://[^/\s]*@`)
 
 func joined[S ~string](words []S) string {
 	parts := make([]string, len(words))

@@ -3,7 +3,9 @@ package outbound_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -31,11 +33,12 @@ func TestInstruments(t *testing.T) {
 		SessionHooks: &outbound.Hooks{SessionEnd: func(*outbound.Session, time.Duration, error) { ended <- struct{}{} }},
 		Handler: outbound.HandlerFunc(func(ctx context.Context, s *outbound.Session) error {
 			err := errors.Join(s.Answer(ctx), s.Sleep(ctx, time.Millisecond))
-			_, _ = s.BridgeTo(ctx, call.To(call.User("busy", "")))
+			_, _ = s.BridgeTo(ctx, call.To(call.User("busy", "")).With(call.Vars{"sip_auth_password": "S3CRET"}))
 			short, cancel := context.WithTimeout(ctx, time.Millisecond)
 			defer cancel()
 			_, _ = s.Wait(short, "NO_SUCH_EVENT")
 			_, _ = s.Playback(ctx, "")
+			_, _ = s.Playback(short, "https://user:S3CRET@example.com/a.wav?token=S3CRET")
 			return errors.Join(err, s.Hangup(ctx, call.UserBusy))
 		}),
 	}, scenarioConfig())
@@ -50,6 +53,7 @@ func TestInstruments(t *testing.T) {
 	for key, want := range map[string]float64{
 		"genesis.channel.operations{error=,operation=answer,success=true}":           1,
 		"genesis.channel.operations{error=,operation=sleep,success=true}":            1,
+		"genesis.channel.operations{error=,operation=hangup,success=true}":           1,
 		"genesis.channel.operations{error=hangup,operation=bridge,success=false}":    1,
 		"genesis.channel.operations{error=timeout,operation=wait,success=false}":     1,
 		"genesis.channel.operations{error=refused,operation=playback,success=false}": 1,
@@ -72,6 +76,11 @@ func checkSpans(t *testing.T, spans []sdktrace.ReadOnlySpan) {
 	i := slices.IndexFunc(spans, func(s sdktrace.ReadOnlySpan) bool { return s.Name() == "outbound_handle_connection" })
 	if i < 0 {
 		t.Fatal("no span for the connection")
+	}
+	for _, span := range spans {
+		if shown := fmt.Sprint(span.Attributes(), span.Status(), span.Events()); strings.Contains(shown, "S3CRET") {
+			t.Errorf("span %s shows a secret: %s", span.Name(), shown)
+		}
 	}
 	for _, name := range []string{"channel.answer", "channel.bridge", "channel.wait", "channel.hangup"} {
 		j := slices.IndexFunc(spans, func(s sdktrace.ReadOnlySpan) bool { return s.Name() == name })
