@@ -59,7 +59,9 @@ func (r *run) connect(ctx context.Context, app *consumer.App) error {
 		app.Logger = r.log
 	}
 	if drain == 0 {
-		app.DrainTimeout = r.stopTimeout
+		if app.DrainTimeout = r.stopTimeout; r.stopTimeout == 0 {
+			app.DrainTimeout = -1 // at once; zero would be its default
+		}
 	}
 	r.obs.ObserveBacklog(app.Backlog)
 	r.obs.AddInfo("subscribed", func() any { return app.Events() })

@@ -31,7 +31,8 @@ type Hooks struct {
 	Events func([]*Event)
 	// Heartbeat sees a HEARTBEAT as soon as it is read, even when the application is
 	// behind with its events: the first one of those that come in one piece. A Client
-	// may report one twice, because both of its sockets can be subscribed.
+	// reports those of its command socket only while the event socket is not read,
+	// because the application is behind; one may come twice then.
 	Heartbeat func(*Event)
 
 	// Up runs when a Client has connected and subscribed, first time or again.

@@ -77,6 +77,19 @@ func (c *calls) countable() bool {
 	return slices.ContainsFunc(beginnings, has) && slices.ContainsFunc(ends, has)
 }
 
+// followAll takes what a batch says about calls.
+func (c *calls) followAll(batch []*esl.Event) {
+	compared := false // once a batch: of many HEARTBEATs the others say the same
+	for _, ev := range batch {
+		if ev.Name() != "HEARTBEAT" {
+			c.follow(ev)
+		} else if !compared {
+			compared = true
+			c.compare(ev)
+		}
+	}
+}
+
 // follow takes what an event says about its call.
 func (c *calls) follow(ev *esl.Event) {
 	state := ""
@@ -92,11 +105,6 @@ func (c *calls) follow(ev *esl.Event) {
 	case "CHANNEL_PARK":
 		state = "parked"
 	case "CHANNEL_HANGUP", "CHANNEL_HANGUP_COMPLETE", "CHANNEL_DESTROY":
-	case "HEARTBEAT":
-		if n, err := strconv.Atoi(ev.Get("Session-Count")); err == nil && c.mode == Consumer {
-			c.compare(n)
-		}
-		return
 	default:
 		return
 	}
@@ -166,9 +174,13 @@ func (c *calls) missed() {
 	c.complete = false
 }
 
-// compare holds the calls against the number that FreeSWITCH says it has, in the order of
-// events. Where it agrees they are all there are.
-func (c *calls) compare(sessions int) {
+// compare holds the calls against the number that a HEARTBEAT says FreeSWITCH has, in the
+// order of events. Where it agrees they are all there are.
+func (c *calls) compare(heartbeat *esl.Event) {
+	sessions, err := strconv.Atoi(heartbeat.Get("Session-Count"))
+	if err != nil || c.mode != Consumer {
+		return
+	}
 	c.mu.Lock()
 	sure := c.sure()
 	switch sessions {

@@ -54,7 +54,7 @@ func newEventMetrics(meter metric.Meter) (*eventMetrics, error) {
 		reasons:    openWords{known: map[string]string{}, limit: maxReasons},
 	}
 	// These reasons are shown from the start, so that the first drop is an increase.
-	for _, reason := range []string{"malformed", "slow_consumer", "disconnected", "shutdown"} {
+	for _, reason := range []string{"malformed", "slow_consumer", "disconnected", "shutdown", "unknown_content_type", "unexpected_reply"} {
 		m.drop(reason, 0)
 	}
 	received, err := meter.Int64ObservableCounter("genesis.events.received",

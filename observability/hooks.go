@@ -79,7 +79,5 @@ func (o *Observability) stalled(stalled bool) {
 
 func (o *Observability) received(batch []*esl.Event) {
 	o.events.count(batch)
-	for _, ev := range batch {
-		o.live.calls.follow(ev)
-	}
+	o.live.calls.followAll(batch)
 }

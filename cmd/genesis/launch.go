@@ -43,9 +43,6 @@ func newLaunch(c *cli.Context, mode observability.Mode) (*launcher, error) {
 	s := settingsOf(c)
 	l := &launcher{mode: mode, simulate: c.Bool("simulate"), settings: s, log: s.logger()}
 	l.settings[genesis.EnvMode] = string(mode)
-	if mode == consumerMode {
-		l.settings.stopAtOnce()
-	}
 	if l.simulate && mode == consumerMode {
 		if err := aloneWithSimulator(c); err != nil {
 			return nil, err

@@ -6,7 +6,6 @@ import (
 	"os"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/urfave/cli/v2"
 
@@ -44,14 +43,6 @@ func settingsOf(c *cli.Context) settings {
 		s[genesis.EnvTraceEventHeaders] = strconv.FormatBool(c.Bool("trace-event-headers"))
 	}
 	return s
-}
-
-// stopAtOnce has a timeout of 0s mean what it says: a consumer.App takes zero for its default.
-func (s settings) stopAtOnce() {
-	text, _ := s.lookup(genesis.EnvShutdownTimeout)
-	if timeout, err := time.ParseDuration(text); err == nil && timeout == 0 {
-		s[genesis.EnvShutdownTimeout] = time.Nanosecond.String()
-	}
 }
 
 // json tells whether logs, events and reports are JSON lines.

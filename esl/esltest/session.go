@@ -133,6 +133,9 @@ func (ch *channel) runExecute() (transferred bool) {
 	ch.set("call_uuid", ch.uuid)
 	apps := ch.apps
 	ch.apps = nil
+	if apps != nil {
+		ch.transfer = false // what sent the channel here has its way now, however late it came
+	}
 	ch.mu.Unlock()
 	for _, action := range apps {
 		if !ch.alive() {
