@@ -144,6 +144,8 @@ func (b *block) seekLine(name string, first *byte) (value string, ok, sure bool)
 		switch {
 		case to >= 0:
 			value = b.string(from+len(" "), to)
+		case strings.IndexByte(name, '\n') >= 0: // behind what seekName compares
+			return "", false, false
 		case b.named(off, name):
 			value, escapes = b.behind(from), 1
 		default:
