@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"log/slog"
 	"strings"
 	"sync"
 
@@ -62,6 +63,8 @@ func (c *calls) event(ev *esl.Event) {
 	}
 	if ev.Sequence() <= last {
 		c.wrong["events out of order"]++
+		slog.Error("an event out of order", "event", ev, "core", ev.Get("Core-UUID"), "sequence", ev.Sequence(), "after", last,
+			"created", ev.Timestamp())
 	}
 	c.alive[uuid] = ev.Sequence()
 }
