@@ -187,10 +187,9 @@ func (c *Client) Subscriptions() []string {
 // answer would wait for them, it returns once the command is on its way.
 func (c *Client) Subscribe(ctx context.Context, names ...string) error {
 	c.mu.Lock()
-	before := subscription{names: slices.Clone(c.sub.names), classes: slices.Clone(c.sub.classes)}
 	added, err := c.sub.add(names...)
 	if err != nil {
-		c.sub.names, c.sub.classes = before.names, before.classes
+		c.sub.remove(added)
 	}
 	conn, cmd := c.events, c.sub.command()
 	c.mu.Unlock()

@@ -19,7 +19,7 @@ func TestSubscribe(t *testing.T) {
 	srv := simulated(t, esltest.Config{Heartbeat: -1})
 	proxy := through(t, srv.Addr())
 	s := serve(t, esl.ClientConfig{Addr: proxy.Addr()})
-	if err := s.Subscribe(within(t), "bad name"); err == nil {
+	if err := s.Subscribe(within(t), "NOTIFY", "bad name"); err == nil {
 		t.Error("a name with a space was taken")
 	}
 	receive(t, s.ups, "the first Up")

@@ -28,14 +28,14 @@ type subscription struct {
 	filters []Filter
 }
 
-// add notes names and returns those that are new.
+// add notes names, up to one that is none, and returns those that are new.
 func (s *subscription) add(names ...string) (added []string, err error) {
 	for _, name := range names {
 		name = strings.TrimSpace(name)
 		class, custom := strings.CutPrefix(name, "CUSTOM ")
 		switch {
 		case name == "" || strings.ContainsAny(class, " \t\r\n\x00"):
-			return nil, fmt.Errorf("esl: event %q: a name of FreeSWITCH's, a subclass of CUSTOM or ALL is allowed", name)
+			return added, fmt.Errorf("esl: event %q: a name of FreeSWITCH's, a subclass of CUSTOM or ALL is allowed", name)
 		case name == "*":
 			name = "ALL"
 		}
