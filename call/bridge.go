@@ -187,12 +187,8 @@ func (c *Channel) connected(ctx context.Context, w *waiter, other *Channel) erro
 		_, err := found(ev)
 		return err
 	case <-other.Done():
-		c.forget(w)
-		select { // what came before the end counts
-		case ev := <-w.found:
-			_, err := found(ev)
+		if came, err := c.forgetUnlessCame(w); came {
 			return err
-		default:
 		}
 		c.setAway(false)
 		return other.Err()

@@ -140,14 +140,10 @@ func (c *Channel) waitOn(ctx context.Context, w *waiter, over bool) error {
 			_, err := found(ev)
 			return err
 		case <-c.over:
-			c.forget(w)
-			select { // what came before the end counts
-			case ev := <-w.found:
-				_, err := found(ev)
+			if came, err := c.forgetUnlessCame(w); came {
 				return err
-			default:
-				return c.Err()
 			}
+			return c.Err()
 		case <-ended:
 			if !isHangup(c.Err()) {
 				c.forget(w)
@@ -158,6 +154,19 @@ func (c *Channel) waitOn(ctx context.Context, w *waiter, over bool) error {
 			c.forget(w)
 			return context.Cause(ctx)
 		}
+	}
+}
+
+// forgetUnlessCame forgets a waiter at an end, unless what it waits for came before that: then
+// it says so, with what that means.
+func (c *Channel) forgetUnlessCame(w *waiter) (came bool, err error) {
+	c.forget(w)
+	select {
+	case ev := <-w.found:
+		_, err = found(ev)
+		return true, err
+	default:
+		return false, nil
 	}
 }
 
