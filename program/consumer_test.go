@@ -68,9 +68,15 @@ func TestRestartUnderLoad(t *testing.T) {
 // TestCrashLosesNothingUnread has the program die every 500 events. It reads no
 // further than it handles, so that not one event is lost or comes twice.
 func TestCrashLosesNothingUnread(t *testing.T) {
-	const events = 5000
+	losesNothingUnread(t, 5000, "careful", "500")
+}
+
+// losesNothingUnread gives so many events to a program that dies again and again, every few
+// events: each comes once.
+func losesNothingUnread(t *testing.T, events int, name, every string) {
+	t.Helper()
 	file := journal(t)
-	p := actor(t, "careful", file, "500")
+	p := actor(t, name, file, every)
 	p.Backoff = time.Millisecond
 	host(t, p, func(ctx context.Context, h esl.Handler) error {
 		if err := feed(events, 50)(ctx, h); err != nil {

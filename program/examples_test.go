@@ -27,20 +27,26 @@ var languages = []struct {
 	{"node", "mjs", []string{"node"}},
 }
 
-// eachLanguage runs a test for each language that this machine knows. In CI, which
-// installs them, a missing one is a failure.
+// needs leaves a test out where a tool is missing. In CI, which installs them, that is a
+// failure.
+func needs(t *testing.T, tools ...string) {
+	t.Helper()
+	for _, tool := range tools {
+		if _, err := exec.LookPath(tool); err == nil {
+			continue
+		}
+		if os.Getenv("CI") != "" {
+			t.Fatalf("%s is not installed, and CI is to run this", tool)
+		}
+		t.Skipf("%s is not installed", tool)
+	}
+}
+
+// eachLanguage runs a test for each language that this machine knows.
 func eachLanguage(t *testing.T, app string, test func(t *testing.T, path string)) {
 	for _, l := range languages {
 		t.Run(l.name, func(t *testing.T) {
-			for _, tool := range l.needs {
-				if _, err := exec.LookPath(tool); err == nil {
-					continue
-				}
-				if os.Getenv("CI") != "" {
-					t.Fatalf("%s is not installed, and CI is to run this", tool)
-				}
-				t.Skipf("%s is not installed", tool)
-			}
+			needs(t, l.needs...)
 			path, err := filepath.Abs(filepath.Join("..", "examples", "programs", l.name, app+"."+l.ending))
 			if err != nil {
 				t.Fatal(err)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"log/slog"
 	"os"
-	"os/exec"
 	"strconv"
 	"strings"
 	"sync"
@@ -53,9 +52,7 @@ func TestOutputIsReadHoweverLate(t *testing.T) {
 // TestOutputOfWhatIsLeftBehind has a program leave a process behind, out of reach,
 // that keeps its pipes open: that holds up the host no longer than a second.
 func TestOutputOfWhatIsLeftBehind(t *testing.T) {
-	if _, err := exec.LookPath("setsid"); err != nil {
-		t.Skip("setsid is not installed")
-	}
+	needs(t, "setsid")
 	for _, does := range []string{"sleep 20", "while sleep 0.01; do echo still here; done"} {
 		p := actor(t, "")
 		// The command substitution ends once the process is out of reach.
