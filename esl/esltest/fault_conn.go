@@ -21,6 +21,8 @@ type faultConn struct {
 	merging []byte
 	timer   *time.Timer
 	kill    func() // what FaultLostEvents does
+
+	sending sync.Mutex // held over a write, so that what is held back goes out first
 }
 
 // newFaultConn wraps a connection with those of the server's faults that it is
@@ -204,26 +206,36 @@ func (c *faultConn) merge(b []byte, window time.Duration) (int, error) {
 	defer c.mu.Unlock()
 	c.merging = append(c.merging, b...)
 	if c.timer == nil {
-		c.timer = time.AfterFunc(window, func() {
-			c.mu.Lock()
-			held := c.merging
-			c.merging, c.timer = nil, nil
-			c.mu.Unlock()
-			c.send(held)
-		})
+		c.timer = time.AfterFunc(window, func() { c.send(nil) })
 	}
 	return len(b), nil
 }
 
+// send writes what merge holds back, and then b: that a fault is healed, or
+// another one strikes, must not let what comes later overtake it.
 func (c *faultConn) send(b []byte) (int, error) {
+	c.sending.Lock()
+	defer c.sending.Unlock()
 	c.mu.Lock()
-	c.sent += len(b)
+	if c.timer != nil {
+		c.timer.Stop()
+		c.timer = nil
+	}
+	all := b
+	if len(c.merging) > 0 {
+		all = append(c.merging, b...)
+		c.merging = nil
+	}
+	c.sent += len(all)
 	dead := c.dead
 	c.mu.Unlock()
-	if dead || len(b) == 0 {
+	if dead || len(all) == 0 {
 		return len(b), nil
 	}
-	return c.Conn.Write(b)
+	if _, err := c.Conn.Write(all); err != nil {
+		return 0, err
+	}
+	return len(b), nil
 }
 
 // Read returns what the client sends, unless the connection is half-open: then
@@ -281,11 +293,7 @@ func (c *faultConn) Close() error {
 // CloseWrite lets the client read to the end; a half-open connection stays as
 // it is.
 func (c *faultConn) CloseWrite() error {
-	c.mu.Lock()
-	held := c.merging
-	c.merging = nil
-	c.mu.Unlock()
-	c.send(held)
+	c.send(nil)
 	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
 		return half.CloseWrite()
 	}
