@@ -10,6 +10,8 @@ import (
 	"sync/atomic"
 	"time"
 	"unsafe"
+
+	"github.com/genesis-esl/genesis/internal/peek"
 )
 
 // Event is what FreeSWITCH tells about something that happened. It is immutable,
@@ -129,6 +131,37 @@ func (e *Event) findUUID() string {
 		e.uuid.Store(uint32(from)*maxUUID + uint32(len(value)))
 	}
 	return value
+}
+
+func init() {
+	peek.Channel = func(event any) (state, direction, answer, cause string) { return event.(*Event).channel() }
+}
+
+// channel is peek.Channel. FreeSWITCH writes what it tells of a channel in the same order always, the Unique-ID
+// in the midst of it.
+func (e *Event) channel() (state, direction, answer, cause string) {
+	near, at := 0, int(e.uuid.Load()/maxUUID)
+	get := func(name string, from, to int) string {
+		if at > 0 {
+			if value, off := e.seekBetween(name, from, to); off >= 0 {
+				near = off
+				return value
+			}
+		}
+		return e.Get(name)
+	}
+	if state = get("Channel-State", max(at-256, 0), at); state == "" {
+		return "", "", "", ""
+	}
+	direction = get("Call-Direction", at, at+128)
+	answer = get("Answer-State", max(near, at), at+512)
+	switch answer {
+	case "ringing", "early", "answered":
+		// A channel has a cause once it is hung up. Not to look for it before spares reading such events to their end.
+	default:
+		cause = get("Hangup-Cause", near, near+64)
+	}
+	return state, direction, answer, cause
 }
 
 // Get returns the decoded value of the first header called name, or "". A header

@@ -3,6 +3,8 @@ package esl
 import (
 	"bytes"
 	"fmt"
+	"io"
+	"iter"
 	"slices"
 	"strings"
 	"testing"
@@ -71,21 +73,34 @@ func checkLines(t *testing.T, text string) {
 	}
 }
 
-// recordedBody returns the body of the first event of a recording.
-func recordedBody(tb testing.TB, path string) string {
+// recordedBodies yields the bodies of a recording's events.
+func recordedBodies(tb testing.TB, path string) iter.Seq[[]byte] {
 	data, err := recordingfile.Read(path)
 	if err != nil {
 		tb.Fatal(err)
 	}
-	for d := NewDecoder(bytes.NewReader(data), Limits{}); ; {
-		frame, err := d.Next()
-		if err != nil {
-			tb.Fatal(err)
-		}
-		if frame.Type == FrameEventPlain || frame.Type == FrameEventJSON {
-			return string(frame.Body())
+	return func(yield func([]byte) bool) {
+		for d := NewDecoder(bytes.NewReader(data), Limits{}); ; {
+			switch frame, err := d.Next(); {
+			case err == io.EOF:
+				return
+			case err != nil:
+				tb.Fatal(err)
+			case frame.Type != FrameEventPlain && frame.Type != FrameEventJSON && frame.Type != FrameEventXML:
+			case !yield(frame.Body()):
+				return
+			}
 		}
 	}
+}
+
+// recordedBody returns the body of the first event of a recording.
+func recordedBody(tb testing.TB, path string) string {
+	for body := range recordedBodies(tb, path) {
+		return string(body)
+	}
+	tb.Fatalf("no event in %s", path)
+	return ""
 }
 
 // TestLinesAreFoundOneByOne looks for each header in an event that is not indexed yet.

@@ -23,6 +23,7 @@ func FuzzLookup(f *testing.F) {
 		name := strings.Repeat("n", n/2) + strings.Repeat("m", n-n/2)
 		f.Add(strings.ToUpper(name)+":"+name+"\n"+name+": %20"+name+"\r\nn: "+body+name+": ", name)
 	}
+	f.Add("Hangup-Cause: no\nChannel-State: CS_X\nUnique-ID: u\nCall-Direction: %41\nanswer-state: early\n", "x")
 	f.Fuzz(func(t *testing.T, text, name string) {
 		names := []string{name, strings.ToUpper(name)}
 		for line := range strings.Lines(text) {
@@ -31,6 +32,7 @@ func FuzzLookup(f *testing.F) {
 		}
 		checkLookups(t, text, plainEncoded, names)
 		checkLookups(t, text, plainRaw, names)
+		checkChannel(t, text)
 	})
 }
 

@@ -162,6 +162,24 @@ func (b *block) seekLine(name string, first *byte) (value string, ok, sure bool)
 	}
 }
 
+// seekBetween looks for a header of which the name starts between at and end, and returns where it does: -1 when there is
+// none, or it takes a closer look.
+func (b *block) seekBetween(name string, at, end int) (value string, off int) {
+	end = min(end, int(b.end))
+	if !seeks || b.kind != plainEncoded || len(b.buf) < len(name)+33 || at >= end || !readable(name) {
+		return "", -1
+	}
+	off, to, escapes := seekName(&b.buf[0], len(b.buf), at, end, unsafe.StringData(name), len(name), '\n', ':')
+	if off < 0 || to < 0 {
+		return "", -1
+	}
+	value = b.string(off+len(name)+len(": "), to)
+	if escapes != 0 {
+		value = unescape(value)
+	}
+	return value, off
+}
+
 // seekMember is seek for JSON.
 func (b *block) seekMember(name string, first *byte) (value string, ok, sure bool) {
 	if hasOdd(name) || sameName(name, bodyKey) {

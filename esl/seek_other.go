@@ -10,3 +10,6 @@ func (b *block) keepWhole([]byte) bool { return false }
 
 // seek leaves all look-ups to the index.
 func (b *block) seek(string) (value string, ok, sure bool) { return "", false, false }
+
+// seekBetween leaves all look-ups to the index.
+func (b *block) seekBetween(string, int, int) (value string, off int) { return "", -1 }

@@ -3,11 +3,13 @@ package observability
 import (
 	"context"
 	"sync/atomic"
+	"unsafe"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 
 	"github.com/genesis-esl/genesis/esl"
+	"github.com/genesis-esl/genesis/internal/peek"
 )
 
 // Bounds of what a peer could multiply. The label sets of real traffic are some
@@ -19,27 +21,42 @@ const (
 	maxHandlerNames = 256
 )
 
-// eventKey is the labels of genesis_events_received_total; those of closed sets are
-// indexes, for they are quicker to hash than strings.
+// eventKey is the labels of genesis_events_received_total.
 type eventKey struct {
-	name, subclass                                    string
-	direction, channelState, answerState, hangupCause uint8
+	name, subclass string
+	channel        channelLabels
 }
+
+// channelLabels are labels of closed sets, as indexes, for these are quicker to hash than strings.
+type channelLabels struct{ direction, state, answer, cause uint8 }
 
 func (k eventKey) labels() []attribute.KeyValue {
 	return []attribute.KeyValue{
 		attribute.String("event_name", k.name),
 		attribute.String("event_subclass", k.subclass),
-		attribute.String("direction", directions[k.direction]),
-		attribute.String("channel_state", channelStates[k.channelState]),
-		attribute.String("answer_state", answerStates[k.answerState]),
-		attribute.String("hangup_cause", hangupCauses[k.hangupCause]),
+		attribute.String("direction", directions[k.channel.direction]),
+		attribute.String("channel_state", channelStates[k.channel.state]),
+		attribute.String("answer_state", answerStates[k.channel.answer]),
+		attribute.String("hangup_cause", hangupCauses[k.channel.cause]),
 	}
+}
+
+// plainKey is an eventKey without a subclass, and with the name's place in memory for the name: events have theirs from
+// a table of package esl, and not to hash it halves what a look-up costs.
+type plainKey struct {
+	name    *byte
+	size    uint32
+	channel channelLabels
+}
+
+func (k plainKey) whole() eventKey {
+	return eventKey{name: unsafe.String(k.name, k.size), channel: k.channel}
 }
 
 // eventMetrics counts events as the application takes them, and those that do not reach it.
 type eventMetrics struct {
 	received   counters[eventKey]
+	plain      *table[plainKey, counter] // of received
 	subclasses openWords
 	dropped    counters[string]
 	reasons    openWords
@@ -53,6 +70,7 @@ func newEventMetrics(meter metric.Meter) (*eventMetrics, error) {
 		subclasses: openWords{known: map[string]string{}, limit: maxSubclasses},
 		reasons:    openWords{known: map[string]string{}, limit: maxReasons},
 	}
+	m.plain = newTable(maxEventSeries, plainKey{}, func(k plainKey) *counter { return m.received.of(k.whole()) })
 	// These reasons are shown from the start, so that the first drop is an increase.
 	for _, reason := range []string{"malformed", "slow_consumer", "disconnected", "shutdown", "unknown_content_type", "unexpected_reply"} {
 		m.drop(reason, 0)
@@ -79,36 +97,34 @@ func newEventMetrics(meter metric.Meter) (*eventMetrics, error) {
 // the counter.
 func (m *eventMetrics) count(batch []*esl.Event) {
 	for _, ev := range batch {
-		key := eventKey{name: ev.Name()}
-		// FreeSWITCH writes what it tells of a channel all together, its state first.
-		if state, ok := ev.Lookup("Channel-State"); ok {
-			key.channel(ev, state)
+		name := ev.Name()
+		key := plainKey{name: unsafe.StringData(name), size: uint32(len(name))}
+		if ev.UUID() != "" {
+			state, direction, answer, cause := peek.Channel(ev)
+			key.channel = channelLabels{directions.index(direction), channelStates.index(state),
+				answerStates.index(answer), hangupCauses.index(cause)}
 		}
-		if key.name == "CUSTOM" {
-			key.subclass = ev.Subclass()
-		}
-		counter := m.received.known(key)
+		counter := m.plain.known(key)
 		if counter == nil {
-			key.name, key.subclass = eventName(key.name), m.subclasses.of(key.subclass)
-			counter = m.received.of(key)
+			counter = m.counter(ev, key)
 		}
 		counter.n.Add(1)
 	}
 }
 
-// channel adds what an event tells of its channel.
-func (k *eventKey) channel(ev *esl.Event, state string) {
-	k.channelState = channelStates.index(state)
-	k.direction = directions.index(ev.Get("Call-Direction"))
-	answerState := ev.Get("Answer-State")
-	k.answerState = answerStates.index(answerState)
-	switch answerState {
-	case "ringing", "early", "answered":
-		// A channel has a cause once it is hung up. Not to look for it before spares
-		// reading such events to their end.
-	default:
-		k.hangupCause = hangupCauses.index(ev.Get("Hangup-Cause"))
+// counter returns the counter of an event that has a subclass, a name that is not FreeSWITCH's, or new labels.
+func (m *eventMetrics) counter(ev *esl.Event, key plainKey) *counter {
+	whole := key.whole()
+	if whole.name == "CUSTOM" {
+		whole.subclass = ev.Subclass()
+	} else if esl.IsEventName(whole.name) {
+		return m.plain.of(key)
 	}
+	if known := m.received.known(whole); known != nil {
+		return known
+	}
+	whole.name, whole.subclass = eventName(whole.name), m.subclasses.of(whole.subclass)
+	return m.received.of(whole)
 }
 
 func (m *eventMetrics) drop(reason string, n int) {

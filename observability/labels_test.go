@@ -18,14 +18,14 @@ import (
 func TestEventLabels(t *testing.T) {
 	s := serve(t, observability.Config{Mode: observability.Consumer})
 	s.obs.Hooks().Events([]*esl.Event{
-		event(t, "CHANNEL_HANGUP", "Call-Direction", "inbound", "Channel-State", "CS_EXECUTE",
+		event(t, "CHANNEL_HANGUP", "Unique-ID", "u", "Call-Direction", "inbound", "Channel-State", "CS_EXECUTE",
 			"Answer-State", "hangup", "Hangup-Cause", "NORMAL_CLEARING"),
-		event(t, "CHANNEL_HANGUP", "Call-Direction", "inbound", "Channel-State", "CS_EXECUTE",
+		event(t, "CHANNEL_HANGUP", "Unique-ID", "u", "Call-Direction", "inbound", "Channel-State", "CS_EXECUTE",
 			"Answer-State", "hangup", "Hangup-Cause", "NORMAL_CLEARING"),
-		event(t, "CHANNEL_HANGUP", "Call-Direction", "sideways", "Channel-State", "CS_FLYING",
+		event(t, "CHANNEL_HANGUP", "Unique-ID", "u", "Call-Direction", "sideways", "Channel-State", "CS_FLYING",
 			"Answer-State", "maybe"),
-		event(t, "CHANNEL_HANGUP", "Channel-State", "CS_HANGUP", "Answer-State", "hangup", "Hangup-Cause", "BORED"),
-		event(t, "CHANNEL_HANGUP", "Answer-State", "answered", "Hangup-Cause", "says nothing of a channel"),
+		event(t, "CHANNEL_HANGUP", "Unique-ID", "u", "Channel-State", "CS_HANGUP", "Answer-State", "hangup", "Hangup-Cause", "BORED"),
+		event(t, "CHANNEL_HANGUP", "Unique-ID", "u", "Answer-State", "answered", "Hangup-Cause", "says nothing of a channel"),
 		event(t, "CUSTOM", "Event-Subclass", "sofia::register"),
 		event(t, "CHANNEL_PARK", "Event-Subclass", "only CUSTOM has one"),
 		event(t, "MADE_UP"),
