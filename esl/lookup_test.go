@@ -24,6 +24,7 @@ func FuzzLookup(f *testing.F) {
 		f.Add(strings.ToUpper(name)+":"+name+"\n"+name+": %20"+name+"\r\nn: "+body+name+": ", name)
 	}
 	f.Add("Hangup-Cause: no\nChannel-State: CS_X\nUnique-ID: u\nCall-Direction: %41\nanswer-state: early\n", "x")
+	f.Add("Channel-State: CS_X\nUnique-ID: u\r\n\r\nCall-Direction: a\nAnswer-State: early\n", "x")
 	f.Fuzz(func(t *testing.T, text, name string) {
 		names := []string{name, strings.ToUpper(name)}
 		for line := range strings.Lines(text) {
