@@ -297,3 +297,13 @@ func TestDrain(t *testing.T) {
 		}
 	})
 }
+
+// A URL that is none because its password is not escaped is not shown: the parser quotes parts of it.
+func TestHTTPCheckHidesPassword(t *testing.T) {
+	for _, end := range []string{"/x", "#x", "?x", "%x"} {
+		err := check.HTTP("http://user:"+planted+end+"@db:80/", nil)(t.Context())
+		if err == nil || strings.Contains(err.Error(), planted) {
+			t.Errorf("%q: %v", end, err)
+		}
+	}
+}

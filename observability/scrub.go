@@ -14,8 +14,8 @@ const hidden = "[hidden]"
 
 var (
 	// userInfo is the user and password of a URL, as in redis://user:pass@host. The
-	// password may hold an @ of its own.
-	userInfo = regexp.MustCompile(`(://)[^/\s"']*@`)
+	// password may hold an @ of its own, and a slash too unless it looks like a port before.
+	userInfo = regexp.MustCompile(`(://)(?:[^/\s"'@:]*:\d*[^\d/\s"'][^/\s"']*/[^\s"']*|[^/\s"']*)@`)
 	// assigned is a secret with its name before it: password=x, "token": "x",
 	// Authorization: Bearer x. In quotes, escaped ones too, it goes on to their end.
 	assigned = regexp.MustCompile(`(?i)((?:password|passwd|pwd|secret|token|api[-_]?key|authorization|credential)s?\\?["']?\s*[=:]\s*)` +

@@ -22,6 +22,7 @@ func secretAttrs() map[string][]any {
 	target := url.URL{Scheme: "redis", User: url.UserPassword("app", planted), Host: "redis:6379"}
 	return map[string][]any{
 		"a password with an @":    {"url", "htp://user:a@" + planted + "@left:1"},
+		"a password with a slash": {"url", "redis://user:" + planted + "/a@left:1"},
 		"two URLs":                {"urls", "redis://a:" + planted + "@h,redis://b:" + planted + "@left"},
 		"spaces in quotes":        {"args", `password="S3 ` + planted + ` k" left`},
 		"spaces in single quotes": {"args", `password='S3 ` + planted + `' left`},
@@ -103,5 +104,19 @@ func TestNoSecretNoChange(t *testing.T) {
 		if rest := strings.TrimLeft(got, `", `); !strings.HasSuffix(plain.String(), rest) || len(rest) < 50 {
 			t.Errorf("%s, want %s", rest, plain.String())
 		}
+	}
+}
+
+// nilError is an error that cannot be asked for its text when it is nil.
+type nilError struct{ text string }
+
+func (e *nilError) Error() string { return e.text }
+
+func TestNilValuesInLogs(t *testing.T) {
+	for _, asJSON := range []bool{false, true} {
+		var buf bytes.Buffer
+		log := slog.New(observability.NewLogHandler(&buf, observability.LogConfig{JSON: asJSON}))
+		log.Info("left", "error", (*nilError)(nil), "url", (*url.URL)(nil), "password", planted)
+		wantScrubbed(t, "nil", buf.String(), false)
 	}
 }
