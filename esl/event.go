@@ -59,7 +59,7 @@ func newEvent(text []byte, kind dialect) *Event {
 
 // identify finds the event's name.
 func (e *Event) identify() uint8 {
-	if id, ok := e.firstName(); ok {
+	if id, ok := e.firstName(); ok && id != 0 {
 		return id
 	}
 	return eventID(e.Get("Event-Name"))

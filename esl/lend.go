@@ -25,8 +25,8 @@ func lend(frame Frame) *Event {
 	e, text := &Event{}, frame.Body()
 	e.kind, e.buf, e.size = kind, text, uint32(len(text))
 	id, ok := e.firstName()
-	if !ok {
-		return nil
+	if !ok || id == 0 {
+		return nil // its name may be written with escapes
 	}
 	e.id = id
 	e.known.lend()

@@ -49,6 +49,10 @@ type plainKey struct {
 	channel channelLabels
 }
 
+func plainKeyOf(name string) plainKey {
+	return plainKey{name: unsafe.StringData(name), size: uint32(len(name))}
+}
+
 func (k plainKey) whole() eventKey {
 	return eventKey{name: unsafe.String(k.name, k.size), channel: k.channel}
 }
@@ -70,7 +74,7 @@ func newEventMetrics(meter metric.Meter) (*eventMetrics, error) {
 		subclasses: openWords{known: map[string]string{}, limit: maxSubclasses},
 		reasons:    openWords{known: map[string]string{}, limit: maxReasons},
 	}
-	m.plain = newTable(maxEventSeries, plainKey{}, func(k plainKey) *counter { return m.received.of(k.whole()) })
+	m.plain = newTable(maxEventSeries, plainKeyOf(other), func(k plainKey) *counter { return m.received.of(k.whole()) })
 	// These reasons are shown from the start, so that the first drop is an increase.
 	for _, reason := range []string{"malformed", "slow_consumer", "disconnected", "shutdown", "unknown_content_type", "unexpected_reply"} {
 		m.drop(reason, 0)
@@ -97,8 +101,7 @@ func newEventMetrics(meter metric.Meter) (*eventMetrics, error) {
 // the counter.
 func (m *eventMetrics) count(batch []*esl.Event) {
 	for _, ev := range batch {
-		name := ev.Name()
-		key := plainKey{name: unsafe.StringData(name), size: uint32(len(name))}
+		key := plainKeyOf(ev.Name())
 		if ev.UUID() != "" {
 			state, direction, answer, cause := peek.Channel(ev)
 			key.channel = channelLabels{directions.index(direction), channelStates.index(state),

@@ -77,6 +77,24 @@ func TestSeriesAreBounded(t *testing.T) {
 
 // Errors of a handler are shown at zero from the event's arrival on, so that the first
 // one is an increase even if the handler is long about it.
+// However often a name comes written with escapes, it is the name, and leaves room for the others.
+func TestEscapedEventNames(t *testing.T) {
+	s := serve(t, observability.Config{Mode: observability.Consumer})
+	const n = 1500
+	for range n {
+		ev, err := esl.ParseEvent(esl.JSON, []byte(`{"Event-Name":"CHANNEL\u005fCREATE"}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.obs.Hooks().Events([]*esl.Event{ev})
+	}
+	s.obs.Hooks().Events([]*esl.Event{event(t, "CHANNEL_ANSWER")})
+	s.wantSeries(t,
+		`genesis_events_received_total{event_name="CHANNEL_CREATE"} 1500`,
+		`genesis_events_received_total{event_name="CHANNEL_ANSWER"} 1`,
+	)
+}
+
 func TestErrorsBeginAtZero(t *testing.T) {
 	s := serve(t, observability.Config{Mode: observability.Consumer})
 	s.obs.EventsRouted("CHANNEL_ANSWER", true, 1)
