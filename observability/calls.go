@@ -32,6 +32,7 @@ type calls struct {
 	complete   bool            // there are no calls but these
 	gap        uint64          // how often events may have been missed
 	calls      map[string]*liveCall
+	unlisted   int // sessions beyond maxCalls
 }
 
 // liveCall is one call. Numbers and names of people are left out: the page has no
@@ -123,29 +124,40 @@ func (c *calls) follow(ev *esl.Event) {
 		call.state, call.gap = state, c.gap
 	case c.mode == Consumer: // an outbound server's calls are its sessions
 		c.begun = c.begun || state == "new"
-		c.add(uuid, directions.of(ev.Get("Call-Direction")), state)
+		if c.add(uuid, directions.of(ev.Get("Call-Direction")), state) == nil {
+			c.complete = false
+		}
 	}
 }
 
-// add follows a call; the caller holds mu.
-func (c *calls) add(uuid, direction, state string) {
+// add follows a call, and returns nil when there are too many; the caller holds mu.
+func (c *calls) add(uuid, direction, state string) *liveCall {
 	if len(c.calls) >= maxCalls {
-		c.complete = false
-		return
+		return nil
 	}
 	uuid = strings.Clone(uuid)
-	c.calls[uuid] = &liveCall{uuid, direction, state, c.now(), c.gap}
+	call := &liveCall{uuid, direction, state, c.now(), c.gap}
+	c.calls[uuid] = call
+	return call
 }
 
 // session follows an outbound session until the function it returns is called.
 func (c *calls) session(uuid, direction string) func() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.add(uuid, directions.of(direction), "in session")
+	call := c.add(uuid, directions.of(direction), "in session")
+	if call == nil {
+		c.unlisted++
+	}
 	return func() {
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		delete(c.calls, uuid)
+		switch {
+		case call == nil:
+			c.unlisted--
+		case c.calls[uuid] == call: // and not another session of the same call, which began meanwhile
+			delete(c.calls, uuid)
+		}
 	}
 }
 
@@ -213,8 +225,8 @@ func (c *calls) sure() (n int) {
 func (c *calls) count() (n int, text string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	n = c.sure()
-	switch doubtful := len(c.calls) - n; {
+	n = c.sure() + c.unlisted
+	switch doubtful := len(c.calls) + c.unlisted - n; {
 	case !c.countable():
 		return 0, "unknown: the app does not get the beginning and the end of every call"
 	case c.complete:

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"slices"
 	"strconv"
+	"sync"
 	"testing"
 
 	"github.com/genesis-esl/genesis/esl"
@@ -153,5 +154,64 @@ func TestCallsOfSessions(t *testing.T) {
 	}
 	if p.value("calls") != "1" || len(p.Calls) != 1 || p.Calls[0][1] != "outbound" || p.Calls[0][2] != "answered" {
 		t.Errorf("%s: %v", p.value("calls"), p.Calls)
+	}
+}
+
+// sessions runs n sessions at once, of calls that name gives, and returns what ends one and all.
+func sessions(t *testing.T, obs *observability.Observability, n int, name func(i int) string) (end func()) {
+	t.Helper()
+	var shown, ended sync.WaitGroup
+	release := make(chan struct{})
+	for i := range n {
+		channel := event(t, "CHANNEL_DATA", "Unique-ID", name(i), "Call-Direction", "inbound")
+		shown.Add(1)
+		ended.Go(func() {
+			if err := obs.Session(context.Background(), channel, "192.0.2.1:40000", func(context.Context) error {
+				shown.Done()
+				<-release
+				return nil
+			}); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	shown.Wait()
+	return func() { close(release); ended.Wait() }
+}
+
+// A call that has gone on to a second session is there when the first one ends.
+func TestSecondSessionOfACall(t *testing.T) {
+	same := func(int) string { return call }
+	var last func()
+	p := pictureAfter(t, observability.Outbound, func(obs *observability.Observability) {
+		first := sessions(t, obs, 1, same)
+		last = sessions(t, obs, 1, same)
+		first()
+	})
+	last()
+	if p.value("calls") != "1" || len(p.Calls) != 1 {
+		t.Errorf("%s: %v", p.value("calls"), p.Calls)
+	}
+}
+
+// So many sessions that not each is followed are counted all the same, and that there are none again too.
+func TestMoreSessionsThanFollowed(t *testing.T) {
+	const many = 20_005
+	for _, over := range []bool{false, true} {
+		end, want := func() {}, "0"
+		p := pictureAfter(t, observability.Outbound, func(obs *observability.Observability) {
+			end = sessions(t, obs, many, strconv.Itoa)
+			if over {
+				end()
+				return
+			}
+			want = strconv.Itoa(many)
+		})
+		if !over {
+			end()
+		}
+		if got := p.value("calls"); got != want {
+			t.Errorf("%q calls, want %s", got, want)
+		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -105,6 +106,26 @@ func TestLiveStream(t *testing.T) {
 }
 
 // The bounds that protect the server from slow requests do not cut a stream.
+// An app's own server has a live page too.
+func TestLiveStreamOfHandler(t *testing.T) {
+	obs, err := observability.New(observability.Config{Mode: observability.Consumer})
+	if err != nil {
+		t.Fatal(err)
+	}
+	own := httptest.NewServer(obs.Handler())
+	s := &server{obs: obs, url: own.URL, client: own.Client()}
+	var p picture
+	next := s.stream(t)
+	next()
+	if err := json.Unmarshal([]byte(next()), &p); err != nil || p.value("connection") != "down" {
+		t.Errorf("%v: %v", p, err)
+	}
+	if err := obs.Shutdown(context.Background()); err != nil {
+		t.Error(err)
+	}
+	own.Close()
+}
+
 func TestLiveStreamOutlastsTimeouts(t *testing.T) {
 	t.Parallel()
 	s := serve(t, observability.Config{Mode: observability.Outbound})

@@ -32,7 +32,7 @@ const (
 
 func (o *Observability) newServer() *http.Server {
 	return &http.Server{
-		Handler:           o.Handler(),
+		Handler:           o.handler(),
 		ReadHeaderTimeout: readHeaderTimeout,
 		ReadTimeout:       readTimeout,
 		WriteTimeout:      writeTimeout,
@@ -119,8 +119,13 @@ func (o *Observability) HandleFunc(pattern string, h func(http.ResponseWriter, *
 
 // Handler returns what the HTTP server serves, for apps with a server of their own.
 // Methods other than GET and HEAD get 405 with Allow, unknown paths 404. With a
-// Config.Token, everything but the probes gets 401 without it.
-func (o *Observability) Handler() http.Handler { return o.requests.around(o.guard(o.mux), &o.paths) }
+// Config.Token, everything but the probes gets 401 without it. From then on until Shutdown the live page is kept up to date.
+func (o *Observability) Handler() http.Handler {
+	o.live.start()
+	return o.handler()
+}
+
+func (o *Observability) handler() http.Handler { return o.requests.around(o.guard(o.mux), &o.paths) }
 
 // Serve answers HTTP requests on l until Shutdown, then returns nil. Any other end
 // is an error. It closes l.
