@@ -215,7 +215,8 @@ func (l *listener) bgapi(req request) {
 			headers: append(c.base(evBackgroundJob, srcJob, 4), headers...), body: output,
 		})
 	}
-	if slowCommands[strings.ToLower(name)] {
+	_, own := c.srv.cfg.APICommands[strings.ToLower(name)]
+	if own || slowCommands[strings.ToLower(name)] {
 		c.wg.Go(run)
 		return
 	}

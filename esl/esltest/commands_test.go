@@ -198,6 +198,36 @@ func TestFilterValues(t *testing.T) {
 	}
 }
 
+// TestFilterOfOneChannel: filters do not tell upper from lower case, in a UUID neither.
+func TestFilterOfOneChannel(t *testing.T) {
+	srv := start(t, esltest.Config{Heartbeat: -1})
+	conn := connect(t, srv)
+	subscribe(t, conn, "event plain CUSTOM test::x")
+	subscribe(t, conn, "filter Unique-ID AB-1")
+	for _, uuid := range []string{"cd-2", "ab-1"} {
+		if err := srv.Fire("test::x", []esl.Header{{Name: "Unique-ID", Value: uuid}}, ""); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if ev, err := conn.ReadEvent(testContext(t)); err != nil || ev.UUID() != "ab-1" {
+		t.Errorf("%v, %v", ev, err)
+	}
+}
+
+// TestBgapiOfASlowCommand answers at once, whatever takes its time.
+func TestBgapiOfASlowCommand(t *testing.T) {
+	release := make(chan struct{})
+	srv := start(t, esltest.Config{APICommands: map[string]func(context.Context, string) string{
+		"slow": func(context.Context, string) string { <-release; return "+OK\n" },
+	}})
+	conn := connect(t, srv)
+	if got := answer(t, conn, "bgapi slow"); !strings.HasPrefix(got, "+OK Job-UUID: ") {
+		t.Error(got)
+	}
+	api(t, conn, "status")
+	close(release)
+}
+
 // TestAnswersToTheSocketOfACall that no recording shows.
 func TestAnswersToTheSocketOfACall(t *testing.T) {
 	srv := start(t, esltest.Config{})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -32,12 +33,13 @@ type core struct {
 	channels  map[string]*channel
 	listeners map[*listener]struct{}
 	wide      []sink            // those who may want events of any channel
-	own       map[string][]sink // those who want one channel's events
+	own       map[string][]sink // those who want one channel's events, by its UUID in lower case: filters do not tell cases apart
 	interest  eventSet          // union of what wide sinks subscribe to
 	customs   map[string]bool   // subclasses seen
 	rooms     map[string]*room
 	globals   []esl.Header
-	farewell  string // what the last notice says instead of the goodbye
+	abandoned []net.Conn // half-open ones that nobody serves any longer
+	farewell  string     // what the last notice says instead of the goodbye
 }
 
 // sink is whoever gets events.
@@ -74,7 +76,12 @@ func (c *core) start() {
 func (c *core) stop() {
 	c.mu.Lock()
 	c.cancel()
+	abandoned := c.abandoned
+	c.abandoned = nil
 	c.mu.Unlock()
+	for _, conn := range abandoned {
+		conn.Close()
+	}
 	c.ln.Close()
 	for _, l := range c.allListeners() {
 		l.conn.Close()
@@ -103,12 +110,12 @@ func (c *core) shutDown() {
 	for _, ch := range sessions {
 		ch.hangup("SYSTEM_SHUTDOWN", "")
 	}
-	patience := time.NewTimer(2 * time.Second)
-	defer patience.Stop()
+	patience, cancel := context.WithTimeout(c.ctx, 2*time.Second)
+	defer cancel()
 	for _, ch := range sessions {
 		select {
 		case <-ch.done:
-		case <-patience.C:
+		case <-patience.Done():
 		}
 	}
 	c.mu.Lock()
@@ -119,7 +126,7 @@ func (c *core) shutDown() {
 		l.nudge()
 		select {
 		case <-l.over:
-		case <-patience.C:
+		case <-patience.Done():
 		}
 	}
 	c.stop()
@@ -151,6 +158,17 @@ func (c *core) admit(l *listener) bool {
 	return true
 }
 
+// abandon keeps a half-open connection as it is until the run ends: no cable that is cut says so.
+func (c *core) abandon(conn net.Conn) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.ctx.Err() != nil {
+		conn.Close()
+		return
+	}
+	c.abandoned = append(c.abandoned, conn)
+}
+
 func (c *core) dismiss(l *listener) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -177,6 +195,7 @@ func (c *core) listen(s sink, uuid string) {
 	if uuid == "" {
 		c.wide = append(slices.Clone(c.wide), s)
 	} else {
+		uuid = strings.ToLower(uuid)
 		c.own[uuid] = append(slices.Clone(c.own[uuid]), s)
 	}
 	c.refreshInterest()
@@ -194,7 +213,7 @@ func (c *core) unlistenLocked(s sink) {
 		c.wide = slices.DeleteFunc(slices.Clone(c.wide), same)
 	}
 	if l, ok := s.(interface{ filedUnder() string }); ok {
-		if uuid := l.filedUnder(); uuid != "" {
+		if uuid := strings.ToLower(l.filedUnder()); uuid != "" {
 			rest := slices.DeleteFunc(slices.Clone(c.own[uuid]), same)
 			if len(rest) == 0 {
 				delete(c.own, uuid)
@@ -226,7 +245,7 @@ func (c *core) wanted(id eventID, uuid string) bool {
 	if uuid == "" {
 		return false
 	}
-	for _, s := range c.own[uuid] {
+	for _, s := range c.own[strings.ToLower(uuid)] {
 		if set := s.subscribed(); set.has(id) {
 			return true
 		}
@@ -237,12 +256,12 @@ func (c *core) wanted(id eventID, uuid string) bool {
 // publish offers an event to every sink that could want it.
 func (c *core) publish(e *event) {
 	c.mu.RLock()
-	wide, own := c.wide, c.own[e.uuid]
+	wide, own := c.wide, c.own[strings.ToLower(e.uuid)]
 	if e.uuid == "" {
 		own = nil
 	}
 	if e.owner != "" {
-		own = c.own[e.owner]
+		own = c.own[strings.ToLower(e.owner)]
 	}
 	c.mu.RUnlock()
 	for _, s := range wide {

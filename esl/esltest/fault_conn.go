@@ -2,6 +2,7 @@ package esltest
 
 import (
 	"net"
+	"slices"
 	"sync"
 	"time"
 )
@@ -47,8 +48,15 @@ func (c *faultConn) add(f Fault) {
 	// What needs no write to strike needs a clock.
 	switch f.Kind {
 	case FaultCut, FaultHalfOpen, FaultLostEvents, FaultGarbage, FaultOversized:
-		if f.Events == 0 && (f.Bytes == 0 || f.Kind == FaultOversized) {
-			time.AfterFunc(f.After, func() { c.strike(f) })
+		if f.Bytes == 0 || f.Kind == FaultOversized {
+			time.AfterFunc(f.After-time.Since(c.made), func() {
+				c.mu.Lock()
+				due := f.Events == 0 || c.ripe(f)
+				c.mu.Unlock()
+				if due && c.drop(f) {
+					c.strike(f)
+				}
+			})
 		}
 	}
 }
@@ -69,10 +77,11 @@ func (c *faultConn) due(f *Fault, n int) (before int, due bool) {
 		return 0, false
 	}
 	if f.Bytes > 0 {
-		if c.sent+n < f.Bytes {
+		sent := c.sent + len(c.merging) // what is held back goes out before
+		if sent+n < f.Bytes {
 			return 0, false
 		}
-		return max(f.Bytes-c.sent, 0), true
+		return max(f.Bytes-sent, 0), true
 	}
 	return 0, true
 }
@@ -103,7 +112,9 @@ func (c *faultConn) Write(b []byte) (int, error) {
 			return 0, err
 		}
 		b = b[before:]
-		c.drop(*f)
+		if !c.drop(*f) {
+			continue
+		}
 		if f.Kind == FaultStall {
 			c.pause(f.For)
 			continue
@@ -116,16 +127,17 @@ func (c *faultConn) Write(b []byte) (int, error) {
 	return total, nil
 }
 
-// drop forgets a fault that strikes once.
-func (c *faultConn) drop(f Fault) {
+// drop forgets a fault that strikes once. It is false when that has struck, or is healed.
+func (c *faultConn) drop(f Fault) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for i := range c.faults {
 		if c.faults[i] == f {
 			c.faults = append(c.faults[:i:i], c.faults[i+1:]...)
-			return
+			return true
 		}
 	}
+	return false
 }
 
 // strike does to the connection what the fault says.
@@ -257,12 +269,12 @@ func (c *faultConn) eventSent() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.events++
-	for i := range c.faults {
-		if c.faults[i].Events == c.events {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(c.faults, c.ripe)
+}
+
+// ripe reports whether a fault waits for a number of events only, which have been sent. The caller holds mu.
+func (c *faultConn) ripe(f Fault) bool {
+	return f.Bytes == 0 && f.Events > 0 && f.Events <= c.events && (f.After == 0 || time.Since(c.made) >= f.After)
 }
 
 // eventsReached strikes those faults that wait for a number of events only.
@@ -270,18 +282,36 @@ func (c *faultConn) eventsReached() {
 	c.mu.Lock()
 	var due []Fault
 	for _, f := range c.faults {
-		if f.Events > 0 && f.Events <= c.events && f.Bytes == 0 {
+		if c.ripe(f) {
 			due = append(due, f)
 		}
 	}
 	c.mu.Unlock()
 	for _, f := range due {
-		c.drop(f)
+		if !c.drop(f) {
+			continue
+		}
 		if f.Kind == FaultStall {
 			c.pause(f.For)
 		}
 		c.strike(f)
 	}
+}
+
+// leave closes the connection, or, when it is half-open, gives it to who keeps such ones.
+func (c *faultConn) leave(abandon func(net.Conn)) {
+	if c.isDead() {
+		c.once.Do(func() { close(c.over) })
+		abandon(c.Conn)
+		return
+	}
+	c.Close()
+}
+
+func (c *faultConn) isDead() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.dead
 }
 
 // Close closes the connection and ends what blocks on it.
@@ -293,6 +323,10 @@ func (c *faultConn) Close() error {
 // CloseWrite lets the client read to the end; a half-open connection stays as
 // it is.
 func (c *faultConn) CloseWrite() error {
+	if c.isDead() {
+		c.once.Do(func() { close(c.over) })
+		return nil
+	}
 	c.send(nil)
 	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
 		return half.CloseWrite()

@@ -3,6 +3,7 @@ package esltest
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -285,9 +286,12 @@ func (s *Server) scheduleRestart(c *core, f *liveFault) {
 		case <-c.ctx.Done():
 			return
 		}
-		if s.takes(&liveFault{f.Fault, 1}, "") {
+		s.faultMu.Lock()
+		healed := !slices.Contains(s.faults, f)
+		s.faultMu.Unlock()
+		if !healed {
 			// The restart waits for this goroutine.
-			s.restarts.Go(func() { s.Restart() })
+			s.ending.Go(func() { s.Restart() })
 		}
 	})
 }

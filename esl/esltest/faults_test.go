@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -99,6 +100,9 @@ func TestFaultsOnAConnection(t *testing.T) {
 				t.Fatal(err)
 			}
 			cfg := esltest.Config{Faults: []esltest.Fault{f}, Heartbeat: -1}
+			if f.Kind == esltest.FaultHalfOpen {
+				cfg.AuthTimeout = 30 * time.Millisecond // that FreeSWITCH gives up is not seen either
+			}
 			if strings.Contains(text, "heartbeat") || f.Events > 0 {
 				cfg.Heartbeat = 20 * time.Millisecond
 			}
@@ -144,6 +148,80 @@ func TestFaultRestart(t *testing.T) {
 		}
 	}
 	connect(t, srv)
+}
+
+func TestHealedRestart(t *testing.T) {
+	srv := start(t, esltest.Config{})
+	conn := connect(t, srv)
+	if err := srv.Inject(esltest.Fault{Kind: esltest.FaultRestart, After: 20 * time.Millisecond}); err != nil {
+		t.Fatal(err)
+	}
+	srv.Heal()
+	select {
+	case <-conn.Done():
+		t.Error("restarted all the same")
+	case <-time.After(100 * time.Millisecond):
+	}
+}
+
+// A call whose socket is half-open ends when the caller hangs up.
+func TestCallOnAHalfOpenSocketEnds(t *testing.T) {
+	for _, sync := range []bool{true, false} {
+		srv := start(t, esltest.Config{Faults: []esltest.Fault{{Kind: esltest.FaultHalfOpen, Direction: "outbound", Bytes: 1000}}})
+		ln, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { ln.Close() })
+		ctx := testContext(t)
+		call, err := srv.Call(ctx, esltest.CallConfig{Outbound: ln.Addr().String(), Sync: sync})
+		if err != nil {
+			t.Fatal(err)
+		}
+		conn, err := ln.Accept()
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { conn.Close() })
+		io.WriteString(conn, "connect\n\n")
+		if _, err := io.ReadFull(conn, make([]byte, 1000)); err != nil {
+			t.Fatal(err)
+		}
+		call.Hangup("NORMAL_CLEARING")
+		if err := call.WaitEnded(ctx); err != nil || len(srv.Legs()) > 0 {
+			t.Errorf("sync %v: %v, %d legs", sync, err, len(srv.Legs()))
+		}
+	}
+}
+
+// Shutdown waits two seconds in all for clients that do not read, and Close waits for Shutdown.
+func TestShutdownOfStalledClients(t *testing.T) {
+	srv := start(t, esltest.Config{Faults: []esltest.Fault{{Kind: esltest.FaultStall, Events: 1}}})
+	ctx := testContext(t)
+	var conns []*esl.Conn
+	for range 3 {
+		conn := connect(t, srv)
+		subscribe(t, conn, "event plain SHUTDOWN")
+		conns = append(conns, conn)
+	}
+	ended := make(chan struct{})
+	go func() { srv.Shutdown(); close(ended) }()
+	for srv.CoreUUID() != "" && ctx.Err() == nil {
+		runtime.Gosched()
+	}
+	srv.Close()
+	for _, conn := range conns {
+		select {
+		case <-conn.Done():
+		case <-time.After(time.Second):
+			t.Error("a connection outlives Close")
+		}
+	}
+	select {
+	case <-ended:
+	case <-ctx.Done():
+		t.Error("Shutdown does not return")
+	}
 }
 
 func TestReplayIsByteForByte(t *testing.T) {

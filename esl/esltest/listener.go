@@ -112,7 +112,7 @@ func (l *listener) serveInbound() {
 // end takes the connection off the books.
 func (l *listener) end() {
 	l.setLogLevel(-1)
-	l.conn.Close()
+	l.fault.leave(l.core.abandon)
 	l.core.dismiss(l)
 	close(l.over)
 }

@@ -17,7 +17,7 @@ type Server struct {
 	commands commandLog
 	faultMu  sync.Mutex
 	faults   []*liveFault
-	restarts sync.WaitGroup
+	ending   sync.WaitGroup
 
 	mu       sync.Mutex
 	addr     string
@@ -115,7 +115,7 @@ func (s *Server) Close() {
 	if c != nil {
 		c.stop()
 	}
-	s.restarts.Wait()
+	s.ending.Wait()
 }
 
 // Restart ends FreeSWITCH and starts it again on the same port with a new
@@ -130,13 +130,11 @@ func (s *Server) Restart() error {
 // Stop ends FreeSWITCH as a crash would: connections are cut and new ones
 // refused until Resume.
 func (s *Server) Stop() error {
-	s.mu.Lock()
-	c := s.core
-	s.core = nil
-	s.mu.Unlock()
+	c := s.endRun()
 	if c == nil {
 		return errors.New("esltest: server is not running")
 	}
+	defer s.ending.Done()
 	c.stop()
 	return nil
 }
@@ -164,13 +162,21 @@ func (s *Server) Resume() error {
 // hung up with SYSTEM_SHUTDOWN, a notice on every socket, then the sockets
 // close (z_shutdown_while_connected). Resume starts it again.
 func (s *Server) Shutdown() {
-	s.mu.Lock()
-	c := s.core
-	s.core = nil
-	s.mu.Unlock()
-	if c != nil {
+	if c := s.endRun(); c != nil {
+		defer s.ending.Done()
 		c.shutDown()
 	}
+}
+
+// endRun takes the present run, for the caller to end: Close waits until it says so to ending. nil when there is none.
+func (s *Server) endRun() *core {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c := s.core
+	if s.core = nil; c != nil {
+		s.ending.Add(1)
+	}
+	return c
 }
 
 // CutConnections closes every event socket, in both directions, without a

@@ -129,7 +129,7 @@ func oneChannel(filters []filter) (uuid string) {
 	for i := range filters {
 		f := &filters[i]
 		about := strings.EqualFold(f.name, "Unique-ID") || strings.EqualFold(f.name, "Job-Owner-UUID")
-		if !about || !f.positive || f.regexp || i > 0 && f.compare != uuid {
+		if !about || !f.positive || f.regexp || i > 0 && !strings.EqualFold(f.compare, uuid) {
 			return ""
 		}
 		uuid = f.compare
