@@ -130,6 +130,31 @@ func TestContextThatHasEnded(t *testing.T) {
 	}
 }
 
+// TestValueIsNoHeader: a getvar gives what a caller has put into a header of his, line breaks
+// included. It is the answer to that getvar, and changes nothing for the next.
+func TestValueIsNoHeader(t *testing.T) {
+	for _, line := range []string{
+		"Content-Type: x", "Content-Type: text/event-plain", "Content-Type: text/disconnect-notice", "Content-Type: text/rude-rejection",
+		"Content-Length: 4000", "Content-Length: 99999999999", "Content-Length: x", "Reply-Text: y\nContent-Type: x",
+	} {
+		for _, first := range []string{"Content-Type: command/reply\n", ""} {
+			t.Run(first+line, func(t *testing.T) {
+				c, far := connected(t, esl.ConnConfig{})
+				done := start(func() ([]*esl.Reply, error) {
+					return c.Pipeline(within(t), esl.Line("getvar sip_h_X-Evil"), esl.Line("getvar account"))
+				})
+				far.expect("getvar sip_h_X-Evil")
+				far.expect("getvar account")
+				far.send([]byte(first + "Reply-Text: x\n" + line + "\n\n"))
+				far.reply("4711")
+				if got := receive(t, done, "the values"); got.err != nil || got.value[0].Text() != "x" || got.value[1].Text() != "4711" {
+					t.Errorf("got %v, %v", got.value, got.err)
+				}
+			})
+		}
+	}
+}
+
 func TestRefusals(t *testing.T) {
 	for name, tc := range map[string]struct {
 		send          func(context.Context, *esl.Conn) (string, error)

@@ -195,6 +195,9 @@ type frameHead struct {
 	kind   FrameType
 	size   int // bytes of the block, with the empty line
 	length int // bytes of the body
+	// replied is set by a reply's text. It can hold a caller's line breaks, which nobody
+	// encodes: what looks like a header of the frame from there on may be a caller's, too.
+	replied bool
 }
 
 var (
@@ -224,7 +227,7 @@ func (d *Decoder) head(held []byte) (frameHead, bool, error) {
 	for i := range eventKinds {
 		if bytes.HasPrefix(rest, eventKinds[i].ending) {
 			size := len(eventLength) + digits + len(eventType) + len(eventKinds[i].ending)
-			return frameHead{eventKinds[i].kind, size, n}, true, d.checkBody(int64(n))
+			return frameHead{kind: eventKinds[i].kind, size: size, length: n}, true, d.checkBody(int64(n))
 		}
 	}
 	return d.anyHead(held)
@@ -297,15 +300,17 @@ var (
 // headLine takes from one line what cutting the frame needs.
 func (d *Decoder) headLine(head *frameHead, line []byte) error {
 	if len(line) < len(contentPrefix) || line[3]|0x20 != 't' || !bytes.EqualFold(line[:len(contentPrefix)], contentPrefix) {
-		// A reply without a Content-Type is still a reply.
-		if head.kind == FrameUnknown && bytes.HasPrefix(line, replyText) {
-			head.kind = FrameCommandReply
+		if bytes.HasPrefix(line, replyText) {
+			if head.kind == FrameUnknown {
+				head.kind = FrameCommandReply // without a Content-Type it is still a reply
+			}
+			head.replied = head.kind == FrameCommandReply
 		}
 		return nil
 	}
 	name, value, ok := strings.Cut(string(line), ":")
-	if !ok {
-		return nil // no header
+	if !ok || head.replied {
+		return nil // no header, or perhaps no header of the frame's
 	}
 	value = strings.TrimSpace(value) // the carriage return of a CRLF too
 	switch {

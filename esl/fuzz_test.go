@@ -29,7 +29,7 @@ type refFrame struct {
 func refFrames(data string, limit int) (frames []refFrame) {
 	for {
 		data = strings.TrimLeft(data, "\r\n")
-		f, n := refFrame{header: map[string]string{}}, 0
+		f, n, replied := refFrame{header: map[string]string{}}, 0, false
 		for {
 			line, rest, ok := strings.Cut(data, "\n")
 			if !ok {
@@ -41,9 +41,10 @@ func refFrames(data string, limit int) (frames []refFrame) {
 				break
 			}
 			name, value, ok := strings.Cut(line, ":")
-			if !ok {
-				continue // no header
+			if !ok || replied && strings.HasPrefix(strings.ToLower(name), "content-") {
+				continue // no header, or perhaps a value's line
 			}
+			replied = replied || name == "Reply-Text" && refReply(f.header["content-type"])
 			value = strings.TrimSpace(value)
 			f.header[strings.ToLower(name)] = value
 			if strings.EqualFold(name, "Content-Length") {
@@ -61,6 +62,16 @@ func refFrames(data string, limit int) (frames []refFrame) {
 	}
 }
 
+// refReply reports whether a frame of this type is a reply when it has a Reply-Text.
+func refReply(contentType string) bool {
+	for kind := esl.FrameAuthRequest; kind <= esl.FrameRudeRejection; kind++ {
+		if kind.String() == contentType {
+			return kind == esl.FrameCommandReply
+		}
+	}
+	return true
+}
+
 // FuzzDecoder holds the decoder to the reference, whole and byte by byte.
 func FuzzDecoder(f *testing.F) {
 	for _, name := range []string{"a_auth_ok", "b_auth_wrong", "l_rude_rejection", "n_framing_misc", "m2_heartbeat_json", "h6_async_full_exit"} {
@@ -68,6 +79,7 @@ func FuzzDecoder(f *testing.F) {
 		f.Add(data[:min(len(data), 6000)])
 	}
 	f.Add([]byte("Content-Length: 5\r\nContent-Type: text/event-plain\r\n\r\nA: b\n\n\nReply-Text: x\n\n"))
+	f.Add([]byte("Content-Type: command/reply\nReply-Text: x\nContent-Length: 5\n\nContent-Length: 2\nReply-Text: x\nContent-Length: 5\n\nab"))
 	f.Add([]byte("Content-Length: -1\n\n"))
 	f.Add([]byte("Content-Type: log/data\nContent-Length: 10737418240\n\n"))
 	f.Fuzz(func(t *testing.T, data []byte) {
