@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -12,6 +13,8 @@ import (
 type control struct {
 	// lock is held while dialling, as a channel so that ctx can end the wait for it.
 	lock chan struct{}
+	// opening is true while openAside is at work.
+	opening atomic.Bool
 
 	mu     sync.Mutex
 	conn   *Conn
@@ -105,6 +108,18 @@ func (c *Client) openControl(ctx context.Context) (*Conn, error) {
 			return nil, errors.Join(context.Cause(ctx), err)
 		}
 	}
+}
+
+// openAside opens the command connection on a goroutine of its own, unless one does already: an
+// application that is behind stalls many times a second, and FreeSWITCH may be slow to answer.
+func (c *Client) openAside() {
+	if c.control.opening.Swap(true) {
+		return
+	}
+	go func() {
+		defer c.control.opening.Store(false)
+		_, _ = c.openControl(context.Background()) // the next stall tries again
+	}()
 }
 
 // controlAttempts bounds the attempts for a caller whose context has no deadline.

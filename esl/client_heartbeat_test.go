@@ -1,9 +1,11 @@
 package esl_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"net"
+	"runtime"
 	"sync/atomic"
 	"testing"
 
@@ -152,5 +154,57 @@ func TestHeartbeatsAfterAStalledConnection(t *testing.T) {
 	b.proxy.Freeze()
 	if n := b.heard(t); n != 0 {
 		t.Errorf("%d heartbeats while the next event connection is dead, want none", n)
+	}
+}
+
+// behind is an application that takes events only when reading has stopped.
+type behind chan struct{}
+
+func (b behind) HandleEvent(context.Context, *esl.Event) {}
+
+func (b behind) HandleEvents(ctx context.Context, _ []*esl.Event) {
+	select {
+	case <-b:
+	case <-ctx.Done():
+	}
+}
+
+// TestStallsOpenOneConnection: however often reading stops while the command connection is being
+// opened, one goroutine opens it.
+func TestStallsOpenOneConnection(t *testing.T) {
+	const stalls, spare = 200, 20
+	l, stalled, app := listen(t), make(chan struct{}, 10_000), make(behind, 10_000)
+	var dials atomic.Int32
+	client, err := esl.NewClient(esl.ClientConfig{
+		Addr: l.Addr().String(), Queue: esl.QueueLimits{Events: 1},
+		Hooks: &esl.Hooks{Stalled: func(full bool) {
+			if full {
+				stalled <- struct{}{}
+				app <- struct{}{}
+			}
+		}},
+		Dial: func(ctx context.Context, network, addr string) (net.Conn, error) {
+			if dials.Add(1) > 1 {
+				<-ctx.Done()
+				return nil, ctx.Err()
+			}
+			return new(net.Dialer).DialContext(ctx, network, addr)
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	end := start(func() (struct{}, error) { return struct{}{}, client.Serve(context.Background(), app) })
+	t.Cleanup(func() { client.Close(); receive(t, end, "Serve") })
+	far := accept(t, l)
+	far.enter()
+	before := runtime.NumGoroutine()
+	far.send(bytes.Repeat(event("NOTIFY"), 100*stalls))
+	for range stalls {
+		receive(t, stalled, "a stall")
+	}
+	until(t, "the second connection", func() bool { return dials.Load() > 1 })
+	if after := runtime.NumGoroutine(); dials.Load() != 2 || after > before+spare {
+		t.Errorf("%d stalls made %d goroutines of %d, and %d connections", stalls, after, before, dials.Load())
 	}
 }

@@ -331,7 +331,7 @@ func (c *Client) hooksFor(role string) *Hooks {
 			c.mu.Lock()
 			c.paused = c.events
 			c.mu.Unlock()
-			go func() { _ = c.withControl(context.Background(), func(*Conn) error { return nil }) }()
+			c.openAside()
 		}
 		if stalled != nil {
 			stalled(full)
