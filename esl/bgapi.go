@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -16,6 +17,7 @@ type jobTable struct {
 	format  Format // of the last event command
 	ours    bool   // BACKGROUND_JOB is subscribed to for BgAPI
 	apps    bool   // the application subscribed to BACKGROUND_JOB itself
+	changes uint64 // how often ours or apps was set for a command of the application's
 }
 
 // refusal is what it means to BACKGROUND_JOB when FreeSWITCH refuses a command: what was
@@ -52,6 +54,7 @@ func (t *jobTable) watch(message []byte) refusal {
 	})
 	if named || verb == "noevents" {
 		t.ours, t.apps = verb == "event", verb == "event"
+		t.changes++
 		return before
 	}
 	return asBefore
@@ -63,6 +66,7 @@ func (t *jobTable) refused(r refusal) {
 		return
 	}
 	t.ours = false
+	t.changes++
 	if r == notWanted {
 		t.apps = false
 	}
@@ -118,19 +122,34 @@ func (c *Conn) BgAPI(ctx context.Context, cmd string) (string, error) {
 	return output, nil
 }
 
-// subscribeJobs sees that BACKGROUND_JOB events come.
+// subscribeAttempts bounds how often BACKGROUND_JOB is asked for against an application that
+// unsubscribes from it all the time.
+const subscribeAttempts = 5
+
+var errUnsubscribed = errors.New("esl: the application unsubscribes from the results of background jobs")
+
+// subscribeJobs sees that BACKGROUND_JOB events come. An answer proves that only where the
+// application has not unsubscribed while it was on its way.
 func (c *Conn) subscribeJobs(ctx context.Context) error {
-	c.mu.Lock()
-	ours, format := c.jobs.ours, c.jobs.format
-	c.mu.Unlock()
-	if ours {
-		return nil
+	for range subscribeAttempts {
+		c.mu.Lock()
+		ours, format, changes := c.jobs.ours, c.jobs.format, c.jobs.changes
+		c.mu.Unlock()
+		if ours {
+			return nil
+		}
+		if err := c.quietly(ctx, "event "+format.String()+" BACKGROUND_JOB"); err != nil {
+			return err
+		}
+		c.mu.Lock()
+		c.jobs.ours = c.jobs.ours || c.jobs.changes == changes
+		ours = c.jobs.ours
+		c.mu.Unlock()
+		if ours {
+			return nil
+		}
 	}
-	err := c.quietly(ctx, "event "+format.String()+" BACKGROUND_JOB")
-	c.mu.Lock()
-	c.jobs.ours = err == nil
-	c.mu.Unlock()
-	return err
+	return errUnsubscribed
 }
 
 // quietly sends a command of our own about BACKGROUND_JOB, which is not to be taken

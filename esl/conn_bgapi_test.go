@@ -196,6 +196,43 @@ func TestBgAPIAfterUnsubscribing(t *testing.T) {
 	}
 }
 
+// TestBgAPIWhileUnsubscribing: a noevents that goes out while BgAPI's subscription is on its way
+// undoes it, whatever the answer to the subscription says.
+func TestBgAPIWhileUnsubscribing(t *testing.T) {
+	c, far := connected(t, esl.ConnConfig{})
+	done := start(func() (string, error) { return c.BgAPI(within(t), "status") })
+	far.expect("event plain BACKGROUND_JOB")
+	sent := start(func() (*esl.Reply, error) { return c.Send(within(t), esl.Line("noevents")) })
+	far.expect("noevents")
+	far.reply("+OK event listener enabled plain")
+	far.reply("+OK no longer listening for events")
+	receive(t, sent, "noevents")
+	far.subscribed()
+	id := far.job("status")
+	far.reply("+OK Job-UUID: " + id)
+	far.send(jobEvent(id, "UP"))
+	if got := receive(t, done, "the job"); got.value != "UP" || got.err != nil {
+		t.Errorf("got %q, %v", got.value, got.err)
+	}
+}
+
+// TestBgAPIAgainstUnsubscribing: an application that always unsubscribes is told.
+func TestBgAPIAgainstUnsubscribing(t *testing.T) {
+	c, far := connected(t, esl.ConnConfig{})
+	done := start(func() (string, error) { return c.BgAPI(within(t), "status") })
+	for range 5 { // subscribeAttempts
+		far.expect("event plain BACKGROUND_JOB")
+		sent := start(func() (*esl.Reply, error) { return c.Send(within(t), esl.Line("noevents")) })
+		far.expect("noevents")
+		far.reply("+OK event listener enabled plain")
+		far.reply("+OK no longer listening for events")
+		receive(t, sent, "noevents")
+	}
+	if got := receive(t, done, "the job"); got.err == nil || c.Err() != nil {
+		t.Errorf("got %q, %v; want an error and the connection as it was, which has %v", got.value, got.err, c.Err())
+	}
+}
+
 func TestBgAPICancelled(t *testing.T) {
 	c, far := connected(t, esl.ConnConfig{})
 	ctx, cancel := context.WithCancel(context.Background())
