@@ -108,7 +108,7 @@ func (c *Conn) BgAPI(ctx context.Context, cmd string) (string, error) {
 		return "", err
 	}
 	if err := c.subscribeJobs(ctx); err != nil {
-		return "", err
+		return "", unsent(err)
 	}
 	event, err := c.job(ctx, cmd)
 	if err != nil {

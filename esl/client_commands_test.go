@@ -106,6 +106,37 @@ func TestRetryOnlyWhatWasNotSent(t *testing.T) {
 	}
 }
 
+// TestLostWhileOpening: what the Client itself sends on a new connection says nothing of the
+// command that was to follow.
+func TestLostWhileOpening(t *testing.T) {
+	const attempts = 6 // of a caller who would wait for ever
+	for name, steps := range map[string]func(*peer){
+		"authenticating": func(far *peer) { far.next() },
+		"subscribing": func(far *peer) {
+			far.next()
+			far.reply("+OK accepted")
+			far.expect("event plain HEARTBEAT BACKGROUND_JOB")
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := listen(t)
+			client, err := esl.NewClient(esl.ClientConfig{Addr: l.Addr().String(), Backoff: quick})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer client.Close()
+			done := start(func() (string, error) { return client.BgAPI(context.Background(), "originate one") })
+			for range attempts {
+				far := accept(t, l)
+				far.send(esl.AppendAuthRequest(nil))
+				steps(far)
+				far.fin()
+			}
+			checkLost(t, receive(t, done, "the command").err, false)
+		})
+	}
+}
+
 // TestCommandOutlivesAMuteServer: dialling for commands times out and is tried
 // again for as long as the caller waits.
 func TestCommandOutlivesAMuteServer(t *testing.T) {

@@ -136,7 +136,7 @@ func (c *Client) dialControl(ctx context.Context) (*Conn, error) {
 	}
 	conn, err := Dial(ctx, c.cfg.Addr, c.dialConfig("commands", QueueLimits{Overflow: Discard}))
 	if err != nil {
-		return nil, err
+		return nil, unsent(err)
 	}
 	// The results of jobs come here, and heartbeats keep the connection from being
 	// taken for dead. A restricted user may be refused; commands work all the same.
@@ -147,7 +147,7 @@ func (c *Client) dialControl(ctx context.Context) (*Conn, error) {
 		conn.setIdleTimeout(0)
 	case err != nil:
 		_ = conn.Close()
-		return nil, err
+		return nil, unsent(err)
 	}
 	if !c.control.set(conn) {
 		_ = conn.Close()

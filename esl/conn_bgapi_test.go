@@ -253,23 +253,26 @@ func TestBgAPICancelled(t *testing.T) {
 	}
 }
 
-// TestBgAPICutOff at each of its steps.
+// TestBgAPICutOff at each of its steps: the job has not run before its own command was sent.
 func TestBgAPICutOff(t *testing.T) {
-	for name, steps := range map[string]func(*peer){
-		"subscribing": func(far *peer) { far.expect("event plain BACKGROUND_JOB") },
-		"sending":     func(far *peer) { far.subscribed(); far.job("status") },
-		"running": func(far *peer) {
+	for name, step := range map[string]struct {
+		take func(*peer)
+		sent bool
+	}{
+		"subscribing": {func(far *peer) { far.expect("event plain BACKGROUND_JOB") }, false},
+		"sending":     {func(far *peer) { far.subscribed(); far.job("status") }, true},
+		"running": {func(far *peer) {
 			far.subscribed()
 			far.reply("+OK Job-UUID: " + far.job("status"))
-		},
+		}, true},
 	} {
 		for end, cut := range map[string]func(*peer){"FIN": (*peer).fin, "RST": (*peer).rst} {
 			t.Run(name+" "+end, func(t *testing.T) {
 				c, far := connected(t, esl.ConnConfig{})
 				done := start(func() (string, error) { return c.BgAPI(context.Background(), "status") })
-				steps(far)
+				step.take(far)
 				cut(far)
-				checkLost(t, receive(t, done, "the job").err, true)
+				checkLost(t, receive(t, done, "the job").err, step.sent)
 			})
 		}
 	}

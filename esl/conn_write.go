@@ -255,13 +255,17 @@ func (c *Conn) writeOut(wait bool) (more bool) {
 	} else {
 		n, err = c.direct.writeSome(out)
 	}
+	if n < len(out) {
+		c.mu.Lock()
+		c.handed -= uint64(len(out) - n) // before fail tells who waits what was sent
+		c.mu.Unlock()
+	}
 	if err != nil {
 		c.fail(err)
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if n < len(out) && err == nil {
-		c.handed -= uint64(len(out) - n)
 		c.out = append(out[n:], c.out...)
 	} else if cap(out) <= largeBuffer {
 		c.spare = out

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"slices"
 	"strings"
@@ -82,5 +83,53 @@ func TestWriteTimeoutOfOneCommandAfterAnother(t *testing.T) {
 	var timeout net.Error
 	if err := ended(t, c); !errors.As(err, &timeout) || !timeout.Timeout() {
 		t.Errorf("the connection ended with %v, want a timeout", err)
+	}
+}
+
+// TestSentIsWhatWasWritten: where writing ends within what it was given, a command of which the
+// peer has taken no byte can be sent again.
+func TestSentIsWhatWasWritten(t *testing.T) {
+	const first = "api one\n\n"
+	for taken, want := range map[int][]bool{
+		0:              {false, false},
+		1:              {true, false},
+		len(first):     {true, false},
+		len(first) + 1: {true, true},
+	} {
+		t.Run(fmt.Sprint(taken), func(t *testing.T) {
+			near, far := net.Pipe()
+			defer far.Close()
+			checkSent(t, near, func() error {
+				_, err := io.ReadFull(far, make([]byte, taken))
+				return err
+			}, want, esl.Line("api one"), esl.Line("api two"))
+		})
+	}
+	t.Run("TCP", func(t *testing.T) {
+		near, _ := socketPair(t)
+		full := esl.Line("api " + strings.Repeat("x", 32<<20)) // more than the sockets have room for
+		checkSent(t, near, func() error { return nil }, []bool{true, false}, full, esl.Line("api two"))
+	})
+}
+
+// checkSent writes commands at once to a peer that takes a part of them, and compares which of
+// them are said to be sent.
+func checkSent(t *testing.T, nc net.Conn, take func() error, want []bool, cmds ...esl.Command) {
+	t.Helper()
+	var ends []error
+	c := esl.NewConn(nc, esl.ConnConfig{WriteTimeout: 50 * time.Millisecond, Hooks: &esl.Hooks{
+		CommandEnd: func(_ context.Context, _ esl.CommandInfo, _ *esl.Reply, err error) { ends = append(ends, err) },
+	}})
+	defer c.Close()
+	done := start(func() ([]*esl.Reply, error) { return c.Pipeline(within(t), cmds...) })
+	if err := take(); err != nil {
+		t.Fatal(err)
+	}
+	receive(t, done, "the commands")
+	if len(ends) != len(want) {
+		t.Fatalf("%d commands have ended, want %d", len(ends), len(want))
+	}
+	for i, err := range ends {
+		checkLost(t, err, want[i])
 	}
 }

@@ -69,3 +69,12 @@ func (e *DisconnectedError) Unwrap() error { return e.Cause }
 
 // Is reports whether target is ErrDisconnected.
 func (e *DisconnectedError) Is(target error) bool { return target == ErrDisconnected }
+
+// unsent is err for a command that was to follow the one which err is about, and now never will.
+func unsent(err error) error {
+	var lost *DisconnectedError
+	if errors.As(err, &lost) && lost.Sent {
+		return &DisconnectedError{Cause: lost.Cause}
+	}
+	return err
+}
