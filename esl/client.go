@@ -233,10 +233,11 @@ func (c *Client) ask(ctx context.Context, conn *Conn, cmd Command, added []strin
 	return err
 }
 
-// Send sends cmd on the command connection, which it opens if need be. It waits
-// for FreeSWITCH to be back, as long as ctx allows, when the connection cannot be
-// opened at present. Errors are those of Conn.Send and of Dial. A command whose
-// connection broke before any of it was written is sent once more on the next.
+// Send sends cmd on the command connection, which it opens if need be. When that
+// cannot be opened at present it waits for FreeSWITCH to be back, until ctx ends; with a
+// context that never ends, such as context.Background, it gives up after a few attempts. A
+// refused password or address is final at once. Errors are those of Conn.Send and of Dial. A
+// command whose connection broke before any of it was written is sent once more on the next.
 func (c *Client) Send(ctx context.Context, cmd Command) (reply *Reply, err error) {
 	err = c.withControl(ctx, func(conn *Conn) (err error) {
 		reply, err = conn.Send(ctx, cmd)
@@ -245,8 +246,8 @@ func (c *Client) Send(ctx context.Context, cmd Command) (reply *Reply, err error
 	return reply, err
 }
 
-// API runs an api command on the command connection: Conn.API, waiting and
-// retrying like Send.
+// API runs an api command on the command connection: Conn.API, waiting until ctx ends and
+// retrying like Send; with a context that never ends it gives up after a few attempts.
 func (c *Client) API(ctx context.Context, cmd string) (output string, err error) {
 	err = c.withControl(ctx, func(conn *Conn) (err error) {
 		output, err = conn.API(ctx, cmd)
@@ -255,8 +256,8 @@ func (c *Client) API(ctx context.Context, cmd string) (output string, err error)
 	return output, err
 }
 
-// BgAPI runs an api command in the background: Conn.BgAPI, waiting and retrying
-// like Send.
+// BgAPI runs an api command in the background: Conn.BgAPI, waiting until ctx ends and
+// retrying like Send; with a context that never ends it gives up after a few attempts.
 func (c *Client) BgAPI(ctx context.Context, cmd string) (output string, err error) {
 	err = c.withControl(ctx, func(conn *Conn) (err error) {
 		output, err = conn.BgAPI(ctx, cmd)

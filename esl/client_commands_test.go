@@ -2,9 +2,13 @@ package esl_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
+	"net"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -154,4 +158,70 @@ func TestCommandOutlivesAMuteServer(t *testing.T) {
 	if got := receive(t, done, "the command"); strings.TrimSpace(got.value) != "back" || got.err != nil {
 		t.Errorf("got %q, %v", got.value, got.err)
 	}
+}
+
+// TestCommandWaitsForItsContext: one that can end decides when it is enough, with a deadline or
+// without.
+func TestCommandWaitsForItsContext(t *testing.T) {
+	const attempts = 10 // more than one that never ends has
+	var dials atomic.Int32
+	client, err := esl.NewClient(esl.ClientConfig{Backoff: quick, Dial: func(context.Context, string, string) (net.Conn, error) {
+		dials.Add(1)
+		return nil, io.ErrClosedPipe // and nothing of a context
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	for name, send := range map[string]func(context.Context) error{
+		"Send":  func(ctx context.Context) error { _, err := client.Send(ctx, esl.Line("nolog")); return err },
+		"API":   func(ctx context.Context) error { _, err := client.API(ctx, "status"); return err },
+		"BgAPI": func(ctx context.Context) error { _, err := client.BgAPI(ctx, "status"); return err },
+	} {
+		t.Run(name, func(t *testing.T) {
+			dials.Store(0)
+			ctx, cancel := context.WithCancel(context.Background())
+			defer cancel()
+			done := start(func() (struct{}, error) { return struct{}{}, send(ctx) })
+			until(t, "the last attempt", func() bool { return dials.Load() >= attempts })
+			nothing(t, done, "before the context ends")
+			cancel()
+			if got := receive(t, done, "the command"); !errors.Is(got.err, context.Canceled) {
+				t.Errorf("got %v, want the end of the context", got.err)
+			}
+			dials.Store(0)
+			if err := send(context.Background()); !errors.Is(err, io.ErrClosedPipe) || dials.Load() >= attempts {
+				t.Errorf("without an end: %v after %d attempts", err, dials.Load())
+			}
+		})
+	}
+}
+
+// TestCommandBehindAnotherThatWaits: a command that would not wait for long gives up too while
+// another one, which may, is at opening the connection.
+func TestCommandBehindAnotherThatWaits(t *testing.T) {
+	dialled := make(chan struct{}, 1)
+	client, err := esl.NewClient(esl.ClientConfig{
+		Backoff: esl.Backoff{Min: time.Hour, Max: time.Hour}, DialTimeout: time.Millisecond,
+		Dial: func(context.Context, string, string) (net.Conn, error) {
+			select {
+			case dialled <- struct{}{}:
+			default:
+			}
+			return nil, io.ErrClosedPipe
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	ctx, cancel := context.WithCancel(context.Background())
+	patient := start(func() (string, error) { return client.API(ctx, "status") })
+	receive(t, dialled, "the first attempt")
+	hasty := start(func() (string, error) { return client.API(context.Background(), "status") })
+	if got := receive(t, hasty, "who does not wait"); !errors.Is(got.err, context.DeadlineExceeded) {
+		t.Errorf("got %q, %v", got.value, got.err)
+	}
+	cancel()
+	receive(t, patient, "who waits")
 }

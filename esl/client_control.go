@@ -75,14 +75,23 @@ func (c *Client) isClosed() bool {
 }
 
 // openControl returns the command connection. While FreeSWITCH cannot be reached it
-// tries again, with backoff, for as long as ctx allows.
+// tries again, with backoff, for as long as ctx allows; a few times only with one that never ends.
 func (c *Client) openControl(ctx context.Context) (*Conn, error) {
 	if conn := c.control.get(); conn != nil && conn.Err() == nil {
 		return conn, nil
 	}
+	endless := ctx.Done() == nil
+	var enough <-chan time.Time // whoever holds the lock may wait for longer than this caller would
+	if endless {
+		timer := time.NewTimer((controlAttempts + 1) * c.cfg.DialTimeout)
+		defer timer.Stop()
+		enough = timer.C
+	}
 	select {
 	case c.control.lock <- struct{}{}:
 		defer func() { <-c.control.lock }()
+	case <-enough:
+		return nil, errDialTimeout
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)
 	case <-c.closed:
@@ -92,21 +101,19 @@ func (c *Client) openControl(ctx context.Context) (*Conn, error) {
 	defer cancel()
 	for failures := 0; ; failures++ {
 		conn, err := c.dialControl(ctx)
-		if err == nil {
+		switch {
+		case err == nil:
 			return conn, nil
-		}
-		if c.isClosed() {
+		case c.isClosed():
+			return nil, &DisconnectedError{Cause: ErrClosed}
+		case endless && failures >= controlAttempts || !passing(err) || errors.Is(err, context.Cause(ctx)):
+			return nil, err
+		case ctx.Err() == nil && sleep(ctx, min(c.cfg.Backoff.wait(failures), time.Second)):
+			continue
+		case c.isClosed():
 			return nil, &DisconnectedError{Cause: ErrClosed}
 		}
-		if _, limited := ctx.Deadline(); !limited && failures >= controlAttempts || ctx.Err() != nil || !passing(err) {
-			return nil, err
-		}
-		if !sleep(ctx, min(c.cfg.Backoff.wait(failures), time.Second)) {
-			if c.isClosed() {
-				return nil, &DisconnectedError{Cause: ErrClosed}
-			}
-			return nil, errors.Join(context.Cause(ctx), err)
-		}
+		return nil, errors.Join(context.Cause(ctx), err)
 	}
 }
 
@@ -122,7 +129,7 @@ func (c *Client) openAside() {
 	}()
 }
 
-// controlAttempts bounds the attempts for a caller whose context has no deadline.
+// controlAttempts bounds the attempts behind the first for a caller whose context never ends.
 const controlAttempts = 5
 
 // passing reports whether err can be gone at the next attempt.
