@@ -102,6 +102,9 @@ type Client struct {
 	closed chan struct{}
 	once   sync.Once
 	served atomic.Bool
+	// subscribing is held by the Subscribe whose answer is awaited: until it is there, nobody
+	// can tell what is subscribed to.
+	subscribing chan struct{}
 
 	mu     sync.Mutex
 	sub    subscription
@@ -142,7 +145,7 @@ func NewClient(cfg ClientConfig) (*Client, error) {
 	if cfg.Hooks == nil {
 		cfg.Hooks = &Hooks{}
 	}
-	c := &Client{cfg: cfg, closed: make(chan struct{})}
+	c := &Client{cfg: cfg, closed: make(chan struct{}), subscribing: make(chan struct{}, 1)}
 	c.control.lock = make(chan struct{}, 1)
 	c.sub = subscription{format: cfg.Format, filters: slices.Clone(cfg.Filters)}
 	if _, err := c.sub.add(append([]string{"HEARTBEAT"}, cfg.Events...)...); err != nil {
@@ -183,21 +186,15 @@ func (c *Client) Subscriptions() []string {
 // reconnect. Without a connection it only takes note. When FreeSWITCH refuses, with a
 // *ReplyError, the subscription stays as it was.
 //
-// It may be called by a handler and by OnUp. While the event queue is full, when the
-// answer would wait for them, it returns once the command is on its way.
+// One call is carried out after the other, so that each has an answer of its own. It may be
+// called by a handler and by OnUp. While the event queue is full, when the answer would wait for
+// them, it returns at once, and the command follows.
 func (c *Client) Subscribe(ctx context.Context, names ...string) error {
-	c.mu.Lock()
-	added, err := c.sub.add(names...)
-	if err != nil {
-		c.sub.remove(added)
-	}
-	conn, cmd := c.events, c.sub.command()
-	c.mu.Unlock()
-	if err != nil || len(added) == 0 || conn == nil {
+	if _, err := new(subscription).add(names...); err != nil {
 		return err
 	}
-	answered := make(chan error, 1)
-	go func() { answered <- c.ask(context.WithoutCancel(ctx), conn, cmd, added) }()
+	answered, left := make(chan error, 1), make(chan struct{})
+	go func() { answered <- c.subscribe(context.WithoutCancel(ctx), left, names) }()
 	look := time.NewTicker(stalledAgain)
 	defer look.Stop()
 	for {
@@ -205,9 +202,13 @@ func (c *Client) Subscribe(ctx context.Context, names ...string) error {
 		case err := <-answered:
 			return err
 		case <-ctx.Done():
+			close(left)
 			return context.Cause(ctx)
 		case <-look.C:
-			if conn.stalled.Load() {
+			c.mu.Lock()
+			conn := c.events
+			c.mu.Unlock()
+			if conn != nil && conn.stalled.Load() {
 				return nil
 			}
 		}
@@ -217,10 +218,23 @@ func (c *Client) Subscribe(ctx context.Context, names ...string) error {
 // stalledAgain is how often it is looked whether an answer waits for events to be handled.
 const stalledAgain = 20 * time.Millisecond
 
-// ask subscribes to what was added, and takes it back when that is refused: it would be refused
-// again, with all the rest, at each reconnect.
-func (c *Client) ask(ctx context.Context, conn *Conn, cmd Command, added []string) error {
-	_, err := conn.Send(ctx, cmd)
+// subscribe adds names in its turn, unless the caller has left. What is refused it takes back: it
+// would be refused again, with all the rest, at each reconnect.
+func (c *Client) subscribe(ctx context.Context, left <-chan struct{}, names []string) error {
+	select {
+	case c.subscribing <- struct{}{}:
+		defer func() { <-c.subscribing }()
+	case <-left:
+		return nil
+	}
+	c.mu.Lock()
+	added, err := c.sub.add(names...)
+	conn, cmd := c.events, c.sub.command()
+	c.mu.Unlock()
+	if err != nil || len(added) == 0 || conn == nil {
+		return err
+	}
+	_, err = conn.Send(ctx, cmd)
 	var refused *ReplyError
 	switch {
 	case errors.Is(err, ErrDisconnected):

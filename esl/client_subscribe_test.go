@@ -110,6 +110,46 @@ func TestSubscribeRefused(t *testing.T) {
 	receive(t, s.ups, "the second Up")
 }
 
+// TestSubscribeOneByOne: the refusal of one call is that of no other, and its names are not
+// subscribed to for anybody before FreeSWITCH has agreed.
+func TestSubscribeOneByOne(t *testing.T) {
+	for second, want := range map[string]string{"NOTIFY": "event plain HEARTBEAT NOTIFY", "TRAP": "event plain HEARTBEAT TRAP"} {
+		t.Run(second, func(t *testing.T) {
+			l := listen(t)
+			s := serve(t, esl.ClientConfig{Addr: l.Addr().String()})
+			far := accept(t, l)
+			enter(far, "event plain HEARTBEAT")
+			receive(t, s.ups, "Up")
+			subscribe := func(ctx context.Context, name string) <-chan outcome[struct{}] {
+				return start(func() (struct{}, error) { return struct{}{}, s.Subscribe(ctx, name) })
+			}
+			first := subscribe(within(t), "NOTIFY")
+			far.expect("event plain HEARTBEAT NOTIFY")
+			beside := subscribe(within(t), second)
+			gone, leave := context.WithCancel(t.Context())
+			leaves := subscribe(gone, "DTMF")
+			leave()
+			if got := receive(t, leaves, "who does not wait for his turn"); !errors.Is(got.err, context.Canceled) {
+				t.Errorf("got %v, want the end of the context", got.err)
+			}
+			nothing(t, beside, "before the answer to the first")
+			far.reply("-ERR permission denied")
+			var refused *esl.ReplyError
+			if got := receive(t, first, "the first"); !errors.As(got.err, &refused) {
+				t.Errorf("got %v, want the refusal", got.err)
+			}
+			far.expect(want)
+			far.reply("+OK")
+			if got := receive(t, beside, "the second"); got.err != nil {
+				t.Error(got.err)
+			}
+			if got := s.Subscriptions(); !slices.Equal(got, []string{"HEARTBEAT", second}) {
+				t.Errorf("subscribed to %v", got)
+			}
+		})
+	}
+}
+
 // enter lets a Client in that asks for this, and may not run background jobs.
 func enter(far *peer, subscription string) {
 	far.send(esl.AppendAuthRequest(nil))
@@ -136,7 +176,7 @@ func TestSubscribeWhileEventsWait(t *testing.T) {
 		OnUp: func(ctx context.Context, _ esl.Up) {
 			select {
 			case <-full:
-				asked <- client.Subscribe(ctx, "TRAP")
+				asked <- errors.Join(client.Subscribe(ctx, "TRAP"), client.Subscribe(ctx, "DTMF"))
 			case <-ctx.Done():
 			}
 		},
@@ -156,6 +196,8 @@ func TestSubscribeWhileEventsWait(t *testing.T) {
 		t.Error(err)
 	}
 	far.expect("event plain HEARTBEAT NOTIFY TRAP")
+	far.reply("+OK")
+	far.expect("event plain HEARTBEAT NOTIFY TRAP DTMF")
 	client.Close()
 	receive(t, ended, "Serve")
 }
