@@ -13,14 +13,27 @@ import (
 // RunContext. A second signal ends the process at once, with ExitFailure, and kills
 // the programs it hosts: it is never lost, however soon it comes. Call stop to have
 // signals do what they do by default again.
+//
+// The context also ends when whoever read stdout has left, as head does when it has
+// seen enough. A log that nobody reads any more, on stderr alone, ends nothing. No
+// broken pipe counts as a second signal.
 func Signals(parent context.Context) (ctx context.Context, stop func()) {
 	ctx, cancel := context.WithCancel(parent)
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	// Without this a line to a broken stdout or stderr kills the process, in the middle of its calls. It has a channel of
+	// its own: a socket can break at any time, and must not push out a signal that somebody sent.
+	broken := make(chan os.Signal, 1)
+	signal.Notify(broken, syscall.SIGPIPE)
 	done := make(chan struct{})
 	go func() {
-		for asked := false; ; asked = true {
+		for asked := false; ; {
 			select {
+			case <-broken:
+				if stdoutBroken() {
+					cancel()
+				}
+				continue
 			case <-signals:
 			case <-done:
 				return
@@ -29,11 +42,13 @@ func Signals(parent context.Context) (ctx context.Context, stop func()) {
 				program.KillAll()
 				os.Exit(ExitFailure)
 			}
+			asked = true
 			cancel()
 		}
 	}()
 	return ctx, func() {
 		signal.Stop(signals)
+		signal.Stop(broken)
 		cancel()
 		close(done)
 	}

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"io"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -33,6 +34,12 @@ func TestSecondSignalEndsPrograms(t *testing.T) {
 	if code := app.wait(); code == 0 {
 		t.Error("exit code 0 after a second signal, although the program had not ended")
 	}
+	awaitEnd(t, pids...)
+}
+
+// awaitEnd waits until no process of these runs.
+func awaitEnd(t *testing.T, pids ...string) {
+	t.Helper()
 	deadline := time.Now().Add(patience)
 	for _, pid := range pids {
 		for alive(pid) {
@@ -43,6 +50,67 @@ func TestSecondSignalEndsPrograms(t *testing.T) {
 		}
 	}
 }
+
+// A terminal's Ctrl-C ends the reader of a log (`genesis ... 2>&1 | tee log`) as well, and it may be the first to go: the
+// stop is graceful all the same.
+func TestStopsGracefullyWithoutItsLog(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "app.sh")
+	write(t, path, "#!/bin/sh\necho \"pid $$.\"\nwhile read -r line; do :; done\nsleep 1\n", 0o755)
+	for _, both := range []bool{false, true} {
+		stderr, stdout := pipeTo(t), (*os.File)(nil)
+		if both {
+			stdout = stderr.w
+		}
+		app := startGenesisOnBoth(t, stdout, stderr.w, "consumer", "--simulate", path)
+		pid := stderr.match(t, newStream(), `pid (\d+)\.`)
+		stderr.close()
+		app.stop()
+		awaitEnd(t, pid)
+	}
+}
+
+// Who writes to a reader that has seen enough is done, be it the app that prints or one of its own.
+func TestEndsWithTheReaderOfItsOutput(t *testing.T) {
+	for _, args := range [][]string{{}, {"../../examples/consumer"}} {
+		stdout := pipeTo(t)
+		app := startGenesisOn(t, stdout.w, append([]string{"consumer", "--simulate"}, args...)...)
+		stdout.match(t, newStream(), `.\n`)
+		stdout.close()
+		if code := app.wait(); code != 0 {
+			t.Errorf("consumer %v: exit code %d when nobody reads its output, want 0", args, code)
+		}
+		log := app.stderr.String()
+		if !strings.Contains(log, "msg=stopped") {
+			t.Errorf("consumer %v: no graceful stop:\n%s", args, log)
+		}
+		if len(args) == 0 && strings.Contains(log, "level=ERROR") { // an app's own handlers may say that they failed
+			t.Errorf("the app that prints complains:\n%s", log)
+		}
+	}
+}
+
+// pipe is what a command writes to, and its reader.
+type pipe struct{ r, w *os.File }
+
+func pipeTo(t *testing.T) pipe {
+	t.Helper()
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _, _ = r.Close(), w.Close() }) // closed already when all goes well
+	return pipe{r, w}
+}
+
+// match reads into a stream until an expression is there.
+func (p pipe) match(t *testing.T, into *stream, expression string) string {
+	t.Helper()
+	go func() { _, _ = io.Copy(into, p.r) }() // ends with close
+	return into.match(t, expression)
+}
+
+// close leaves nobody to read what is written.
+func (p pipe) close() { _, _ = p.w.Close(), p.r.Close() }
 
 // alive tells whether a process runs; one that nobody has waited for yet does not.
 func alive(pid string) bool {

@@ -96,11 +96,20 @@ func startGenesis(t *testing.T, args ...string) *process {
 // startGenesisOn has the command's stdout be a file, unless it is nil.
 func startGenesisOn(t *testing.T, stdout *os.File, args ...string) *process {
 	t.Helper()
+	return startGenesisOnBoth(t, stdout, nil, args...)
+}
+
+// startGenesisOnBoth has the command's stdout and stderr be files, each unless it is nil.
+func startGenesisOnBoth(t *testing.T, stdout, stderr *os.File, args ...string) *process {
+	t.Helper()
 	p := &process{t: t, cmd: exec.Command(os.Args[0], args...), stdout: newStream(), stderr: newStream(), ended: make(chan struct{})}
 	p.cmd.Env = append(os.Environ(), asGenesis+"=1", "GENESIS_OBSERVABILITY_HOST=127.0.0.1", "GENESIS_OBSERVABILITY_PORT=0")
 	p.cmd.Stdout, p.cmd.Stderr = p.stdout, p.stderr
 	if stdout != nil {
 		p.cmd.Stdout = stdout
+	}
+	if stderr != nil {
+		p.cmd.Stderr = stderr
 	}
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)

@@ -4,11 +4,13 @@ package printer
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 
 	"github.com/genesis-esl/genesis/consumer"
 	"github.com/genesis-esl/genesis/esl"
@@ -56,7 +58,9 @@ func New(w io.Writer, cfg Config) (*consumer.App, error) {
 		}
 		mu.Lock()
 		defer mu.Unlock()
-		_, err = w.Write(line)
+		if _, err = w.Write(line); errors.Is(err, syscall.EPIPE) {
+			return nil // who read has seen enough: that is no failure of ours, and a signal stops us
+		}
 		return err
 	}, append(opts, consumer.Passive())...)
 	return app, nil
