@@ -14,7 +14,7 @@
 //   - a *program.Consumer or *program.Outbound, which hand both to an executable in any language.
 //
 // Run reads the environment (the variables are named by the Env constants), sets up logging, metrics, traces and the
-// health endpoints, serves the app, and ends it gracefully on SIGINT or SIGTERM: /ready turns 503, intake stops,
+// health endpoints, serves the app, and ends it gracefully on SIGINT, SIGTERM or SIGHUP: /ready turns 503, intake stops,
 // handlers finish within a deadline, and the process exits with 0. A second signal ends it at once. The exit code tells
 // a supervisor whether a restart can help: see ExitCode.
 //

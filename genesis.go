@@ -21,7 +21,8 @@ import (
 )
 
 // Run runs an app as this process and never returns: it exits with ExitCode of what RunContext returned, after one line
-// on stderr when that is an error. The app stops on SIGINT and SIGTERM; a second signal ends the process at once.
+// on stderr when that is an error. The app stops on SIGINT, SIGTERM and SIGHUP, as Signals tells; a second signal ends
+// the process at once.
 //
 // Run implies Globals.
 func Run(app any, opts ...Option) {

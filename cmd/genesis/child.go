@@ -19,6 +19,11 @@ func (l *launcher) child(ctx context.Context) error {
 	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	defer signal.Stop(signals)
+	hangup := make(chan os.Signal, 1)
+	if !signal.Ignored(syscall.SIGHUP) {
+		signal.Notify(hangup, syscall.SIGHUP)
+		defer signal.Stop(hangup)
+	}
 	bin, err := l.executable(ctx)
 	if ctx.Err() != nil {
 		return nil // stopped on request, before there was anything to stop
@@ -51,6 +56,9 @@ func (l *launcher) child(ctx context.Context) error {
 		select {
 		case sig := <-signals:
 			child.Signal(sig)
+		case <-hangup: // of our terminal, which is not the app's; it may come several times
+			child.Signal(syscall.SIGTERM)
+			hangup = nil
 		case <-child.Done():
 			return exit(child)
 		}

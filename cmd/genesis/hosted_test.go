@@ -5,6 +5,7 @@ package main
 import (
 	"io"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -87,6 +88,42 @@ func TestEndsWithTheReaderOfItsOutput(t *testing.T) {
 			t.Errorf("the app that prints complains:\n%s", log)
 		}
 	}
+}
+
+// A terminal that closes sends SIGHUP, and so does the shell in it: the stop is graceful, and nothing is left behind.
+func TestStopsWithItsTerminal(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "app.sh")
+	write(t, path, "#!/bin/sh\nsleep 1000 &\necho \"pids $$ $!.\"\nwhile read -r line; do :; done\nsleep 1\n", 0o755)
+	for _, app := range []struct{ path, log, started string }{
+		{path, "stderr", `pids (\d+ \d+)\.`}, {"../../examples/consumer", "stdout", `(.)\n`},
+	} {
+		p := startGenesis(t, "consumer", "--simulate", app.path)
+		started := map[string]*stream{"stdout": p.stdout, "stderr": p.stderr}[app.log].match(t, app.started)
+		p.signal(syscall.SIGHUP)
+		p.stderr.match(t, "msg=stopping")
+		p.signal(syscall.SIGHUP) // which is no second signal
+		if code := p.wait(); code != 0 || !strings.Contains(p.stderr.String(), "msg=stopped") {
+			t.Errorf("%s: exit code %d after SIGHUP, want a graceful stop and 0", app.path, code)
+		}
+		if app.log == "stderr" {
+			awaitEnd(t, strings.Fields(started)...)
+		}
+	}
+}
+
+// nohup has a process outlive its terminal.
+func TestIgnoresSIGHUPWhenToldTo(t *testing.T) {
+	signal.Ignore(syscall.SIGHUP) // which processes that are started now inherit
+	app := startGenesis(t, "consumer", "--simulate", "../../examples/consumer")
+	signal.Reset(syscall.SIGHUP)
+	app.stdout.match(t, `.\n`)
+	app.signal(syscall.SIGHUP)
+	before := len(app.stdout.String())
+	app.stdout.until(t, "more events", func(text string) bool { return strings.Count(text[before:], "\n") > 2 })
+	if log := app.stderr.String(); strings.Contains(log, "msg=stopping") {
+		t.Errorf("stopped by an ignored signal:\n%s", log)
+	}
+	app.stop()
 }
 
 // pipe is what a command writes to, and its reader.
