@@ -33,7 +33,8 @@ import (
 // The app compares the calls it knows from events with FreeSWITCH's "show channels
 // as json", once events are known to have caught up with that list. Calls that
 // both began and ended while the connection was down leave no trace. A user that
-// may not run "api show" gets no such events, and a warning in the log.
+// may not run "api show" gets no such events, and a warning in the log; so does a
+// client whose Filters keep this event out.
 //
 // Keep a set of calls, not a counter: a call that began unseen and ends before the
 // comparison shows by its CHANNEL_HANGUP_COMPLETE alone.
@@ -44,7 +45,7 @@ var resyncEvents = []string{"CHANNEL_CREATE", "CHANNEL_HANGUP_COMPLETE", "CHANNE
 
 // resyncTimeout bounds how long FreeSWITCH may take for its list of channels, and
 // then how long the mark may take to come back.
-const resyncTimeout = 10 * time.Second
+var resyncTimeout = 10 * time.Second
 
 // followed is a call that exists, as far as events tell.
 type followed struct {
@@ -74,6 +75,7 @@ type round struct {
 	before  map[string]bool // calls not over when the connection came up
 	touched map[string]bool // calls with events since then
 	rows    map[string]row
+	over    chan struct{} // closed when the mark has come back, or another round has begun
 }
 
 // row is a line of show channels as json.
@@ -191,7 +193,7 @@ func (t *tracker) up(client *esl.Client) {
 	if t == nil {
 		return
 	}
-	r := &round{mark: rand.Text(), before: map[string]bool{}, touched: map[string]bool{}}
+	r := &round{mark: rand.Text(), before: map[string]bool{}, touched: map[string]bool{}, over: make(chan struct{})}
 	t.mu.Lock()
 	for uuid, c := range t.calls {
 		if c.over {
@@ -202,21 +204,64 @@ func (t *tracker) up(client *esl.Client) {
 		c.unseen = true
 		r.before[uuid] = true
 	}
+	if t.round != nil {
+		close(t.round.over)
+	}
 	t.round = r
 	t.mu.Unlock()
-	t.wg.Go(func() {
-		ctx, cancel := context.WithTimeout(t.ctx, resyncTimeout)
-		defer cancel()
-		err := t.compare(ctx, client, r)
-		// The command socket can be lost, or late, by itself; asking again does no harm.
-		// After the loss of the events the comparison of their new connection takes over.
-		for err != nil && !refused(err) && t.current(r) && pause(ctx, compareAgain) {
-			err = t.compare(ctx, client, r)
-		}
-		if err != nil && t.ctx.Err() == nil {
-			t.app.logger().WarnContext(ctx, "calls that changed unseen are unknown", "error", err)
-		}
-	})
+	t.wg.Go(func() { t.attend(client, r) })
+}
+
+// attend sees to it that a comparison ends: a round that goes on remembers every call that comes and goes.
+func (t *tracker) attend(client *esl.Client, r *round) {
+	err := t.ask(client, r)
+	if err == nil {
+		err = t.marked(r)
+	}
+	t.giveUp(r)
+	if err != nil && t.ctx.Err() == nil {
+		t.app.logger().WarnContext(t.ctx, "calls that changed unseen are unknown", "error", err)
+	}
+}
+
+// ask is compare, tried again for as long as that makes sense.
+func (t *tracker) ask(client *esl.Client, r *round) error {
+	ctx, cancel := context.WithTimeout(t.ctx, resyncTimeout)
+	defer cancel()
+	err := t.compare(ctx, client, r)
+	// The command socket can be lost, or late, by itself; asking again does no harm.
+	// After the loss of the events the comparison of their new connection takes over.
+	for err != nil && !refused(err) && t.current(r) && pause(ctx, compareAgain) {
+		err = t.compare(ctx, client, r)
+	}
+	return err
+}
+
+// errNoMark is the end of a comparison whose mark got lost.
+var errNoMark = errors.New("FreeSWITCH does not send " + ResyncEvent + ", by which events are known to have caught up: " +
+	"a filter keeps it out, or events are far behind")
+
+// marked waits for the mark to come back.
+func (t *tracker) marked(r *round) error {
+	timer := time.NewTimer(resyncTimeout)
+	defer timer.Stop()
+	select {
+	case <-r.over:
+		return nil
+	case <-timer.C:
+		return errNoMark
+	case <-t.ctx.Done():
+		return nil
+	}
+}
+
+// giveUp ends r if that has not ended.
+func (t *tracker) giveUp(r *round) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.round == r {
+		t.round = nil
+	}
 }
 
 // compareAgain is how long to wait before a comparison that failed is tried again.
@@ -286,6 +331,7 @@ func (t *tracker) finish(ctx context.Context, mark string) {
 		return
 	}
 	t.round = nil
+	close(r.over)
 	var changed []*esl.Event
 	for uuid := range r.before {
 		c := t.calls[uuid]

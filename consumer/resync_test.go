@@ -3,15 +3,19 @@ package consumer_test
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"maps"
 	"math/rand/v2"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/genesis-esl/genesis/consumer"
 	"github.com/genesis-esl/genesis/esl"
+	"github.com/genesis-esl/genesis/esl/esltest"
 )
 
 // calls keeps the set of calls as an application would, from events and what
@@ -138,4 +142,76 @@ func TestRestartEndsAllCalls(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually(t, "the end of all calls", func() bool { return len(known.now()) == 0 })
+}
+
+// TestComparisonThatFailsKeepsNothing: when FreeSWITCH refuses the list of channels or the mark, or when the mark never
+// comes back, the app says so once and remembers nothing of the calls that come and go from then on.
+func TestComparisonThatFailsKeepsNothing(t *testing.T) {
+	user := func(api ...string) esltest.Config {
+		return esltest.Config{Users: []esltest.User{{Name: "u@d", Password: "p", API: api}}}
+	}
+	only := func(names ...string) (filters []esl.Filter) {
+		for _, name := range names {
+			filters = append(filters, esl.Filter{Header: "Event-Name", Value: name})
+		}
+		return filters
+	}
+	for name, c := range map[string]struct {
+		server esltest.Config
+		client esl.ClientConfig
+		why    string
+	}{
+		"the list is refused":      {user("status"), esl.ClientConfig{User: "u@d", Password: "p"}, "permission denied"},
+		"the mark is filtered out": {user(), esl.ClientConfig{Password: "ClueCon", Filters: only("CHANNEL_CREATE", "CHANNEL_DESTROY")}, "filter"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Cleanup(consumer.SetResyncTimeout(100 * time.Millisecond))
+			server := esltest.NewUnstartedServer(c.server)
+			if err := server.Start(); err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(server.Close)
+			app, warnings := newApp(), make(lines, 100)
+			app.Logger = slog.New(slog.NewTextHandler(warnings, &slog.HandlerOptions{Level: slog.LevelWarn}))
+			app.HandleFunc(consumer.ResyncEvent, func(context.Context, *esl.Event) error { return nil })
+			destroyed := make(chan struct{}, 100)
+			app.HandleFunc("CHANNEL_DESTROY", func(context.Context, *esl.Event) error { destroyed <- struct{}{}; return nil })
+			c.client.Addr = server.Addr()
+			serveAs(t, app, c.client)
+			if line := await(t, warnings, "a warning"); !strings.Contains(line, "calls that changed unseen are unknown") || !strings.Contains(line, c.why) {
+				t.Errorf("logged %q, want it to say why: %s", line, c.why)
+			}
+			comeAndGo := func(from, to int) uint64 {
+				for i := from; i < to; i++ {
+					// A long name, so that it weighs when it is kept.
+					call := []esl.Header{{Name: "Unique-ID", Value: fmt.Sprintf("%04096d", i)}}
+					for _, event := range []string{"CHANNEL_CREATE", "CHANNEL_DESTROY"} {
+						if err := server.Fire(event, call, ""); err != nil {
+							t.Fatal(err)
+						}
+					}
+					await(t, destroyed, "the end of a call")
+				}
+				runtime.GC()
+				var m runtime.MemStats
+				runtime.ReadMemStats(&m)
+				return m.HeapAlloc
+			}
+			before := comeAndGo(0, 1000)
+			if after := comeAndGo(1000, 5000); after > before+4<<20 { // of 16 MiB of names
+				t.Errorf("%d KiB more after 4,000 calls that are over", (after-before)>>10)
+			}
+			if len(warnings) > 0 {
+				t.Errorf("logged too: %q", <-warnings)
+			}
+		})
+	}
+}
+
+// lines are what is logged.
+type lines chan string
+
+func (l lines) Write(p []byte) (int, error) {
+	l <- string(p)
+	return len(p), nil
 }

@@ -18,14 +18,18 @@ import (
 // stop returns what Serve did.
 func serve(t *testing.T, app *consumer.App, server *esltest.Server) (stop func() error) {
 	t.Helper()
+	return serveAs(t, app, esl.ClientConfig{
+		Addr: server.Addr(), Password: server.Password(),
+		Backoff: esl.Backoff{Min: time.Millisecond, Max: 20 * time.Millisecond},
+	})
+}
+
+// serveAs is serve with a client of one's own.
+func serveAs(t *testing.T, app *consumer.App, cfg esl.ClientConfig) (stop func() error) {
+	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
-	go func() {
-		done <- app.Serve(ctx, esl.ClientConfig{
-			Addr: server.Addr(), Password: server.Password(),
-			Backoff: esl.Backoff{Min: time.Millisecond, Max: 20 * time.Millisecond},
-		})
-	}()
+	go func() { done <- app.Serve(ctx, cfg) }()
 	stop = sync.OnceValue(func() error {
 		cancel()
 		return await(t, done, "Serve to return")
