@@ -6,7 +6,6 @@ import (
 	"net"
 	"os"
 	"os/signal"
-	"sync"
 	"syscall"
 
 	"github.com/genesis-esl/genesis"
@@ -77,15 +76,6 @@ func exit(child *launch.Child) error {
 	return err
 }
 
-// stopped is exit for an app that was told to stop. How one ended that had done so before was told then: now it is us who
-// stop on request.
-func stopped(child *launch.Child, before bool) error {
-	if before {
-		return nil
-	}
-	return exit(child)
-}
-
 // handDown opens the ports of an outbound app that will be restarted, or whose port somebody else has to know, so that
 // all its processes share them.
 func (l *launcher) handDown() ([]*os.File, error) {
@@ -116,67 +106,4 @@ func (l *launcher) handDown() ([]*os.File, error) {
 		files = append(files, file)
 	}
 	return files, nil
-}
-
-// develop runs the app and a new one after each change that builds. An outbound app finishes its calls while the new one
-// takes those that come; a consumer ends before the new one starts, so that no event is handled twice.
-func (l *launcher) develop(ctx context.Context, bin string, files []*os.File, signals <-chan os.Signal) error {
-	if _, ok := l.settings.lookup(genesis.EnvShutdownTimeout); !ok && l.mode == outboundMode {
-		l.settings[genesis.EnvShutdownTimeout] = "1h"
-	}
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	changes := make(chan struct{}, 1)
-	go func() {
-		if err := l.watch(ctx, func() {
-			select {
-			case changes <- struct{}{}:
-			default: // one is pending
-			}
-		}); err != nil {
-			cancel(err)
-		}
-	}()
-	var leaving sync.WaitGroup // old processes with calls in progress
-	defer leaving.Wait()
-	current, err := l.start(bin, files)
-	if err != nil {
-		return err
-	}
-	ended := current.Done()
-	for {
-		select {
-		case sig := <-signals:
-			current.Signal(sig)
-			return stopped(current, ended == nil)
-		case <-ctx.Done():
-			current.Signal(syscall.SIGTERM)
-			if err := context.Cause(ctx); err != context.Canceled {
-				return err
-			}
-			return stopped(current, ended == nil)
-		case <-ended:
-			ended = nil
-			code, _ := current.Wait() // why it ended is its own to tell
-			l.log.Warn("the app has ended, a change starts it again", "exit_code", code)
-		case <-changes:
-			next, err := l.executable(ctx)
-			if err != nil {
-				l.log.Error("keeping the app that runs", "error", err)
-				continue
-			}
-			l.log.Info("changed, restarting the app", "path", l.path)
-			old := current
-			old.Signal(syscall.SIGTERM)
-			if l.mode == consumerMode {
-				<-old.Done()
-			} else {
-				leaving.Go(func() { <-old.Done() })
-			}
-			if current, err = l.start(next, files); err != nil {
-				return err
-			}
-			ended = current.Done()
-		}
-	}
 }

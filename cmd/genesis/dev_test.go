@@ -58,6 +58,39 @@ func TestDevRebuilds(t *testing.T) {
 	app.stdout.match(t, "version 2 got terminated")
 }
 
+// Whoever builds an executable in place removes it and then writes it: what cannot be started yet is waited for.
+func TestDevWaitsForItsExecutable(t *testing.T) {
+	app, err := os.ReadFile(os.Args[0]) // genesis is built on this library, as the app of a user is
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("ESL_APP_PORT", "0")
+	for mode, runs := range map[string]string{"consumer": "connecting to FreeSWITCH", "outbound": "awaiting FreeSWITCH"} {
+		path := filepath.Join(t.TempDir(), "app")
+		write(t, path, string(app), 0o755)
+		p := startGenesis(t, mode, "dev", "--simulate", path, "--", mode)
+		p.stderr.match(t, runs)
+		if err := os.Remove(path); err != nil {
+			t.Fatal(err)
+		}
+		p.stderr.match(t, "the app does not start, waiting for the next change.*no such file or directory")
+		begun := strings.Count(p.stderr.String(), runs)
+		file, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY, 0o755)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := file.Write(app); err != nil {
+			t.Fatal(err)
+		}
+		p.stderr.match(t, "the app does not start, waiting for the next change.*text file busy")
+		if err := file.Close(); err != nil {
+			t.Fatal(err)
+		}
+		p.stderr.until(t, "the new app", func(log string) bool { return strings.Count(log, runs) > begun })
+		p.stop()
+	}
+}
+
 // An app that ends by itself awaits a change; stopping then is stopping on request.
 func TestDevStopsAfterACrash(t *testing.T) {
 	dir := t.TempDir()

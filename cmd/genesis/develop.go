@@ -1,0 +1,119 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"os"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/genesis-esl/genesis"
+	"github.com/genesis-esl/genesis/internal/launch"
+)
+
+// development is a child that is replaced by a new one after each change.
+type development struct {
+	*launcher
+	files   []*os.File
+	changes chan struct{}
+	current *launch.Child
+	ended   <-chan struct{} // of current; nil once that is known
+	leaving sync.WaitGroup  // old processes with calls in progress
+}
+
+// develop runs the app and a new one after each change that builds. An outbound app finishes its calls while the new one
+// takes those that come; a consumer ends before the new one starts, so that no event is handled twice.
+func (l *launcher) develop(ctx context.Context, bin string, files []*os.File, signals <-chan os.Signal) error {
+	if _, ok := l.settings.lookup(genesis.EnvShutdownTimeout); !ok && l.mode == outboundMode {
+		l.settings[genesis.EnvShutdownTimeout] = "1h"
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	d := &development{launcher: l, files: files, changes: make(chan struct{}, 1)}
+	go func() {
+		if err := l.watch(ctx, d.changed); err != nil {
+			cancel(err)
+		}
+	}()
+	defer d.leaving.Wait()
+	if err := d.begin(bin); err != nil {
+		return err
+	}
+	for {
+		select {
+		case sig := <-signals:
+			d.current.Signal(sig)
+			return d.stopped()
+		case <-ctx.Done():
+			d.current.Signal(syscall.SIGTERM)
+			if err := context.Cause(ctx); err != context.Canceled {
+				return err
+			}
+			return d.stopped()
+		case <-d.ended:
+			d.ended = nil
+			code, _ := d.current.Wait() // why it ended is its own to tell
+			l.log.Warn("the app has ended, a change starts it again", "exit_code", code)
+		case <-d.changes:
+			d.replace(ctx)
+		}
+	}
+}
+
+// changed has the app be replaced, soon.
+func (d *development) changed() {
+	select {
+	case d.changes <- struct{}{}:
+	default: // one is pending
+	}
+}
+
+// begin starts an app, which then is the current one.
+func (d *development) begin(bin string) error {
+	child, err := d.start(bin, d.files)
+	if err == nil {
+		d.current, d.ended = child, child.Done()
+	}
+	return err
+}
+
+// replace has a new app take over, if it can be built and started.
+func (d *development) replace(ctx context.Context) {
+	next, err := d.executable(ctx)
+	if err != nil {
+		d.log.Error("keeping the app that runs", "error", err)
+		return
+	}
+	d.log.Info("changed, restarting the app", "path", d.path)
+	old := d.current
+	if d.mode == consumerMode {
+		old.Signal(syscall.SIGTERM)
+		<-old.Done()
+		d.ended = nil
+	}
+	if err := d.begin(next); err != nil {
+		// Whoever builds an executable in place removes it first, or is writing it still.
+		d.log.Error("the app does not start, waiting for the next change", "error", err)
+		if errors.Is(err, syscall.ETXTBSY) { // nobody tells when it is no longer open for writing
+			time.AfterFunc(busyAgain, d.changed)
+		}
+		return
+	}
+	if d.mode == outboundMode {
+		old.Signal(syscall.SIGTERM)
+		d.leaving.Go(func() { <-old.Done() })
+	}
+}
+
+// busyAgain is how long to wait before an executable that is being written is tried again.
+const busyAgain = time.Second
+
+// stopped is exit for an app that was told to stop. How one ended that had done so before was told then: now it is us who
+// stop on request.
+func (d *development) stopped() error {
+	if d.ended == nil {
+		return nil
+	}
+	return exit(d.current)
+}
