@@ -5,6 +5,7 @@ package main
 import (
 	"io"
 	"os"
+	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"strconv"
@@ -122,6 +123,26 @@ func TestIgnoresSIGHUPWhenToldTo(t *testing.T) {
 	app.stdout.until(t, "more events", func(text string) bool { return strings.Count(text[before:], "\n") > 2 })
 	if log := app.stderr.String(); strings.Contains(log, "msg=stopping") {
 		t.Errorf("stopped by an ignored signal:\n%s", log)
+	}
+	app.stop()
+}
+
+// The example in Python says that its file is what follows --.
+func TestProgramsGetArguments(t *testing.T) {
+	if _, err := exec.LookPath("python3"); err != nil && os.Getenv("CI") == "" {
+		t.Skip("python3 is not installed")
+	}
+	file := filepath.Join(t.TempDir(), "records.csv")
+	app := startGenesis(t, "consumer", "--simulate", "../../examples/programs/python/cdr.py", "--", file)
+	deadline := time.Now().Add(patience)
+	for {
+		if text, err := os.ReadFile(file); err == nil && strings.Contains(string(text), "NORMAL_CLEARING") {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("no record in the file named")
+		}
+		<-time.After(10 * time.Millisecond)
 	}
 	app.stop()
 }

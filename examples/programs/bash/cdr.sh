@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Writes a line of CSV for each call that ends.  Try:
 #   genesis consumer --simulate --event CHANNEL_HANGUP_COMPLETE examples/programs/bash/cdr.sh
-# The file is the first argument, else $CDR_FILE, else cdr.csv.  Needs jq.
+# The file is the first argument (cdr.sh -- FILE), else cdr.csv.  Needs jq.
 
-file=${1:-${CDR_FILE:-cdr.csv}}
+file=${1:-cdr.csv}
 echo '{"subscribe": ["CHANNEL_HANGUP_COMPLETE"]}'
 
 jq --unbuffered -r '

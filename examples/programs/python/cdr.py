@@ -2,11 +2,10 @@
 """Writes a line of CSV for each call that ends.  Try:
   genesis consumer --simulate --event CHANNEL_HANGUP_COMPLETE examples/programs/python/cdr.py
 
-The file is the first argument, else $CDR_FILE, else cdr.csv.
+The file is the first argument (cdr.py -- FILE), else cdr.csv.
 """
 import csv
 import json
-import os
 import sys
 
 FIELDS = ["Unique-ID", "Caller-Caller-ID-Number", "Caller-Destination-Number",
@@ -18,7 +17,7 @@ def one(value):
 
 
 print(json.dumps({"subscribe": ["CHANNEL_HANGUP_COMPLETE"]}), flush=True)
-path = sys.argv[1] if len(sys.argv) > 1 else os.environ.get("CDR_FILE", "cdr.csv")
+path = sys.argv[1] if len(sys.argv) > 1 else "cdr.csv"
 with open(path, "a", newline="", encoding="utf-8") as file:
     writer = csv.writer(file)
     for line in sys.stdin:
