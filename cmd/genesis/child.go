@@ -47,7 +47,7 @@ func (l *launcher) child(ctx context.Context) error {
 	if l.dev {
 		return l.develop(ctx, bin, files, signals)
 	}
-	child, err := l.start(bin, files)
+	child, err := l.start(bin.path, files)
 	if err != nil {
 		return err
 	}

@@ -43,6 +43,14 @@ func TestDevRebuilds(t *testing.T) {
 	write(t, filepath.Join(dir, "go.mod"), "module app\n", 0o644)
 	source := filepath.Join(dir, "main.go")
 	write(t, source, strings.ReplaceAll(standing, "VERSION", "1"), 0o644)
+	built := t.TempDir()
+	t.Setenv("TMPDIR", built)
+	executables := func(when string, want int) {
+		t.Helper()
+		if dirs, err := filepath.Glob(filepath.Join(built, "genesis-*")); err != nil || len(dirs) != want {
+			t.Errorf("%s: built executables in %v, %v; want %d", when, dirs, err, want)
+		}
+	}
 	app := startGenesis(t, "consumer", "dev", dir)
 	app.stdout.match(t, "version 1 runs")
 
@@ -52,9 +60,12 @@ func TestDevRebuilds(t *testing.T) {
 	if strings.Contains(app.stdout.String(), "version 1 got") {
 		t.Error("the app was stopped for a change that does not build")
 	}
+	executables("after a failed build", 1)
 	write(t, source, strings.ReplaceAll(standing, "VERSION", "2"), 0o644)
 	app.stdout.match(t, "version 1 got terminated\nversion 2 runs")
+	executables("after a restart", 1)
 	app.stop()
+	executables("in the end", 0)
 	app.stdout.match(t, "version 2 got terminated")
 }
 

@@ -18,13 +18,14 @@ type development struct {
 	files   []*os.File
 	changes chan struct{}
 	current *launch.Child
+	running executable
 	ended   <-chan struct{} // of current; nil once that is known
 	leaving sync.WaitGroup  // old processes with calls in progress
 }
 
 // develop runs the app and a new one after each change that builds. An outbound app finishes its calls while the new one
 // takes those that come; a consumer ends before the new one starts, so that no event is handled twice.
-func (l *launcher) develop(ctx context.Context, bin string, files []*os.File, signals <-chan os.Signal) error {
+func (l *launcher) develop(ctx context.Context, bin executable, files []*os.File, signals <-chan os.Signal) error {
 	if _, ok := l.settings.lookup(genesis.EnvShutdownTimeout); !ok && l.mode == outboundMode {
 		l.settings[genesis.EnvShutdownTimeout] = "1h"
 	}
@@ -70,10 +71,12 @@ func (d *development) changed() {
 }
 
 // begin starts an app, which then is the current one.
-func (d *development) begin(bin string) error {
-	child, err := d.start(bin, d.files)
+func (d *development) begin(bin executable) error {
+	child, err := d.start(bin.path, d.files)
 	if err == nil {
-		d.current, d.ended = child, child.Done()
+		d.current, d.running, d.ended = child, bin, child.Done()
+	} else {
+		bin.discard()
 	}
 	return err
 }
@@ -86,11 +89,12 @@ func (d *development) replace(ctx context.Context) {
 		return
 	}
 	d.log.Info("changed, restarting the app", "path", d.path)
-	old := d.current
+	old, oldBin := d.current, d.running
 	if d.mode == consumerMode {
 		old.Signal(syscall.SIGTERM)
 		<-old.Done()
 		d.ended = nil
+		oldBin.discard()
 	}
 	if err := d.begin(next); err != nil {
 		// Whoever builds an executable in place removes it first, or is writing it still.
@@ -102,7 +106,10 @@ func (d *development) replace(ctx context.Context) {
 	}
 	if d.mode == outboundMode {
 		old.Signal(syscall.SIGTERM)
-		d.leaving.Go(func() { <-old.Done() })
+		d.leaving.Go(func() {
+			<-old.Done()
+			oldBin.discard()
+		})
 	}
 }
 

@@ -138,21 +138,31 @@ func (l *launcher) changed(ctx context.Context, app any) {
 	}
 }
 
-// executable returns what to run for PATH, built when it is source.
-func (l *launcher) executable(ctx context.Context) (string, error) {
+// executable is what to run for PATH.
+type executable struct {
+	path    string
+	discard func() // to be called when it has ended
+}
+
+// executable builds PATH when it is source.
+func (l *launcher) executable(ctx context.Context) (executable, error) {
 	if l.target.Kind != launch.Source {
-		return l.target.Path, nil
+		return executable{path: l.target.Path, discard: func() {}}, nil
 	}
 	dir, err := os.MkdirTemp("", "genesis-")
 	if err != nil {
-		return "", err
+		return executable{}, err
 	}
-	l.cleanup = append(l.cleanup, func() { _ = os.RemoveAll(dir) }) // a temporary directory may stay behind
+	discard := func() { _ = os.RemoveAll(dir) } // a temporary directory may stay behind
+	l.cleanup = append(l.cleanup, discard)
 	// The first build of all takes long; nobody shall think that nothing happens.
 	defer time.AfterFunc(patientBuild, func() { l.log.Info("building, the first time takes a while", "path", l.path) }).Stop()
 	bin, err := l.target.Build(ctx, dir, os.Stderr)
 	if errors.Is(err, launch.ErrBuild) {
 		err = errors.New("building " + l.path + ": " + err.Error())
 	}
-	return bin, err
+	if err != nil {
+		discard()
+	}
+	return executable{bin, discard}, err
 }
