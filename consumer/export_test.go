@@ -2,9 +2,9 @@ package consumer
 
 import "time"
 
-// SetResyncTimeout has comparisons be given up after d, until the function that it returns is called.
-func SetResyncTimeout(d time.Duration) (restore func()) {
-	before := resyncTimeout
-	resyncTimeout = d
-	return func() { resyncTimeout = before }
+// SetMarkTimeout has a comparison whose mark does not come back be given up after d, until the function that it returns is called.
+func SetMarkTimeout(d time.Duration) (restore func()) {
+	before := markTimeout
+	markTimeout = d
+	return func() { markTimeout = before }
 }

@@ -43,9 +43,12 @@ const ResyncEvent = "genesis::resync"
 // resyncEvents are what following the calls takes.
 var resyncEvents = []string{"CHANNEL_CREATE", "CHANNEL_HANGUP_COMPLETE", "CHANNEL_DESTROY", ResyncEvent}
 
-// resyncTimeout bounds how long FreeSWITCH may take for its list of channels, and
-// then how long the mark may take to come back.
-var resyncTimeout = 10 * time.Second
+// resyncTimeout bounds how long FreeSWITCH may take for its list of channels.
+const resyncTimeout = 10 * time.Second
+
+// markTimeout bounds how long the mark may take to come back then. It comes behind all events that wait for their
+// handlers; what is remembered meanwhile is some 80 bytes for each call.
+var markTimeout = 5 * time.Minute
 
 // followed is a call that exists, as far as events tell.
 type followed struct {
@@ -243,7 +246,7 @@ var errNoMark = errors.New("FreeSWITCH does not send " + ResyncEvent + ", by whi
 
 // marked waits for the mark to come back.
 func (t *tracker) marked(r *round) error {
-	timer := time.NewTimer(resyncTimeout)
+	timer := time.NewTimer(markTimeout)
 	defer timer.Stop()
 	select {
 	case <-r.over:

@@ -165,7 +165,7 @@ func TestComparisonThatFailsKeepsNothing(t *testing.T) {
 		"the mark is filtered out": {user(), esl.ClientConfig{Password: "ClueCon", Filters: only("CHANNEL_CREATE", "CHANNEL_DESTROY")}, "filter"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			t.Cleanup(consumer.SetResyncTimeout(100 * time.Millisecond))
+			t.Cleanup(consumer.SetMarkTimeout(100 * time.Millisecond))
 			server := esltest.NewUnstartedServer(c.server)
 			if err := server.Start(); err != nil {
 				t.Fatal(err)
