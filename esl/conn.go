@@ -191,10 +191,11 @@ func (c *Conn) checkIdle() {
 	if c.runsAPI() {
 		limit *= apiPatience
 	}
+	stalled := c.stalled.Load() // first: a pause that ends meanwhile has counted as a read
 	left := limit - (time.Since(c.begun) - time.Duration(c.lastRead.Load()))
 	switch {
 	case limit <= 0: // lifted while the timer fired
-	case c.stalled.Load():
+	case stalled:
 		c.idle.Reset(limit)
 	case left > 0:
 		c.idle.Reset(left)

@@ -118,14 +118,14 @@ func TestQueueBlocks(t *testing.T) {
 			Events:  func(batch []*esl.Event) { taken += len(batch) },
 		},
 		Queue:       esl.QueueLimits{Events: 10},
-		IdleTimeout: 30 * time.Millisecond,
+		IdleTimeout: 100 * time.Millisecond,
 	})
 	sent := flood(far, events)
 	if !receive(t, stalled, "the stall") {
 		t.Fatal("resumed before it stalled")
 	}
 	// A connection that stopped reading is not idle, however long it takes.
-	idle := time.NewTimer(100 * time.Millisecond)
+	idle := time.NewTimer(300 * time.Millisecond)
 	defer idle.Stop()
 	select {
 	case <-c.Done():
