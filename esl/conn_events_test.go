@@ -1,6 +1,7 @@
 package esl_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -194,6 +195,25 @@ func TestQueueFails(t *testing.T) {
 				t.Errorf("got %q", got)
 			}
 		})
+	}
+}
+
+// TestOverflowIsCounted: of what came in one piece, each event is read or counted, but for those
+// that the application has not asked for.
+func TestOverflowIsCounted(t *testing.T) {
+	const events = 150 // some batches, and less than a buffer holds
+	var j journal
+	c, far := connected(t, esl.ConnConfig{Queue: esl.QueueLimits{Events: 100, Overflow: esl.Fail}, Hooks: &esl.Hooks{Dropped: j.hooks().Dropped}})
+	piece := bytes.Repeat(event("DTMF"), events-1)
+	piece = append(piece, jobEvent(esl.NewUUID(), "another one's")...)
+	piece = esl.AppendReply(append(piece, event("DTMF")...), "+OK")
+	far.send(append(piece, "Content-Length: 100\n\npart of one"...))
+	if err := ended(t, c); !errors.Is(err, esl.ErrSlowConsumer) {
+		t.Errorf("got %v, want ErrSlowConsumer", err)
+	}
+	n, err := c.ReadEvents(within(t), make([]*esl.Event, events))
+	if got, want := j.String(), fmt.Sprintf("dropped slow_consumer %d", events-n); got != want || n == 0 {
+		t.Errorf("%d events were read, %v; %s, want %s", n, err, got, want)
 	}
 }
 

@@ -161,10 +161,30 @@ func (c *Conn) flushBatch() error {
 			reason = "disconnected"
 		}
 	}
+	n += c.leave()
 	if c.hooks.Dropped != nil {
 		c.hooks.Dropped(reason, n)
 	}
 	return err
+}
+
+// leave counts the whole events that were read behind a batch that was not taken, and that
+// nobody will get either. A job whose result is among them has ended all the same.
+func (c *Conn) leave() (n int) {
+	for {
+		frame, ok, err := c.dec.cut()
+		if !ok || err != nil {
+			return n
+		}
+		e, err := frame.Event()
+		if e == nil && err == nil {
+			continue // no event
+		}
+		if err == nil && e.id == backgroundJobID && c.finishJob(e) {
+			continue
+		}
+		n++
+	}
 }
 
 func (c *Conn) deliver() {
