@@ -42,14 +42,14 @@ func (s *seen) note(e *Event) {
 // connection in a row that lasted for less than Backoff.Max.
 //
 // When Serve returns no call of h is running and the event connection is closed;
-// commands can be sent until Close.
+// commands can be sent until Close. Events that h has not been given when ctx ends are dropped.
 func (c *Client) Serve(ctx context.Context, h Handler) error {
 	if c.served.Swap(true) {
 		return errors.New("esl: Client.Serve called twice")
 	}
 	ctx, cancel := untilDone(ctx, c.closed)
 	defer cancel()
-	err := c.serve(ctx, batchHandler(h))
+	err := c.serve(ctx, h)
 	select {
 	case <-c.closed:
 		return ErrClosed
@@ -61,23 +61,7 @@ func (c *Client) Serve(ctx context.Context, h Handler) error {
 	return err
 }
 
-// batchHandler makes any handler one that takes batches.
-func batchHandler(h Handler) BatchHandler {
-	if b, ok := h.(BatchHandler); ok {
-		return b
-	}
-	return eachEvent{h}
-}
-
-type eachEvent struct{ Handler }
-
-func (h eachEvent) HandleEvents(ctx context.Context, events []*Event) {
-	for _, e := range events {
-		h.HandleEvent(ctx, e)
-	}
-}
-
-func (c *Client) serve(ctx context.Context, h BatchHandler) error {
+func (c *Client) serve(ctx context.Context, h Handler) error {
 	failures, brief, trying := 0, 0, time.Now()
 	for {
 		conn, up, err := c.connect(ctx)
@@ -240,7 +224,7 @@ func (c *Client) measure(up *Up, mark *Event) {
 }
 
 // run hands the events of one connection to h until it ends, and says why it did.
-func (c *Client) run(ctx context.Context, conn *Conn, up Up, h BatchHandler) error {
+func (c *Client) run(ctx context.Context, conn *Conn, up Up, h Handler) error {
 	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
 	defer stop()
 	c.seen.any = true
@@ -286,7 +270,7 @@ func untilDone(parent context.Context, done <-chan struct{}) (context.Context, c
 
 // deliver hands over events until the connection has ended and all are handled,
 // or ctx ends: what is not handed over then is dropped.
-func (c *Client) deliver(ctx context.Context, conn *Conn, h BatchHandler) {
+func (c *Client) deliver(ctx context.Context, conn *Conn, h Handler) {
 	batch := make([]*Event, 256)
 	for {
 		n, err := conn.takeEvents(ctx, batch)
@@ -299,11 +283,30 @@ func (c *Client) deliver(ctx context.Context, conn *Conn, h BatchHandler) {
 		if err != nil {
 			return
 		}
-		conn.handOver(batch[:n])
 		c.seen.note(batch[n-1])
-		h.HandleEvents(ctx, batch[:n])
+		if left := n - conn.handle(ctx, h, batch[:n]); left > 0 {
+			c.drop("shutdown", left)
+		}
 		clear(batch[:n])
 	}
+}
+
+// handle hands over a batch, event by event to a handler that takes no more, which may be slow:
+// ctx can end in between. It returns how many were handed over.
+func (c *Conn) handle(ctx context.Context, h Handler, batch []*Event) int {
+	if all, ok := h.(BatchHandler); ok {
+		c.handOver(batch)
+		all.HandleEvents(ctx, batch)
+		return len(batch)
+	}
+	for i, e := range batch {
+		if ctx.Err() != nil {
+			return i
+		}
+		c.handOver(batch[i : i+1])
+		h.HandleEvent(ctx, e)
+	}
+	return len(batch)
 }
 
 func (c *Client) drop(reason string, n int) {

@@ -1,6 +1,7 @@
 package esl_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"net"
@@ -95,5 +96,60 @@ func TestShutdownCountsOnce(t *testing.T) {
 	}
 	if handed.Load() != handled.Load() || handed.Load()+dropped.Load() != events {
 		t.Errorf("%d events came: %d were handed over, %d handled, %d dropped", events, handed.Load(), handled.Load(), dropped.Load())
+	}
+}
+
+// TestShutdownWithinABatch: a handler of single events is given no more of those that came
+// together, once ctx has ended or the Client is closed; what it was not given is dropped.
+func TestShutdownWithinABatch(t *testing.T) {
+	const events, last = 200, 10
+	for name, end := range map[string]func(*esl.Client, context.CancelFunc){
+		"context": func(_ *esl.Client, cancel context.CancelFunc) { cancel() },
+		"Close":   func(client *esl.Client, _ context.CancelFunc) { client.Close() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := listen(t)
+			var handed, handled, dropped atomic.Int64
+			queued, first := make(chan struct{}), make(chan struct{})
+			client, err := esl.NewClient(esl.ClientConfig{Addr: l.Addr().String(), Hooks: &esl.Hooks{
+				Events: func(batch []*esl.Event) { handed.Add(int64(len(batch))) },
+				Dropped: func(reason string, n int) {
+					switch reason {
+					case "shutdown":
+						dropped.Add(int64(n))
+					case "unexpected_reply":
+						close(queued)
+					}
+				},
+			}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer client.Close()
+			ctx, cancel := context.WithCancel(context.Background())
+			defer cancel()
+			served := start(func() (struct{}, error) {
+				return struct{}{}, client.Serve(ctx, esl.HandlerFunc(func(ctx context.Context, _ *esl.Event) {
+					switch handled.Add(1) {
+					case 1: // alone; the others come together
+						close(first)
+						<-queued
+					case last:
+						end(client, cancel)
+						<-ctx.Done()
+					}
+				}))
+			})
+			far := accept(t, l)
+			far.enter()
+			far.send(event("CHANNEL_CREATE"))
+			receive(t, first, "the first event")
+			far.send(bytes.Repeat(event("CHANNEL_CREATE"), events-1))
+			far.reply("+OK") // to nothing; events that came before it are in the queue when it is read
+			receive(t, served, "Serve")
+			if handled.Load() != last || handed.Load() != last || dropped.Load() != events-last {
+				t.Errorf("%d events came: %d were handed over, %d handled, %d dropped", events, handed.Load(), handled.Load(), dropped.Load())
+			}
+		})
 	}
 }

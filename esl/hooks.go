@@ -26,8 +26,8 @@ type Hooks struct {
 	// CommandEnd runs when the caller of a command has its answer or its error.
 	CommandEnd func(context.Context, CommandInfo, *Reply, error)
 
-	// Events sees every batch of events handed to the application, in order.
-	// The slice is valid only during the call.
+	// Events sees every batch of events handed to the application, in order: a single event
+	// where a Client's Handler takes no batches. The slice is valid only during the call.
 	Events func([]*Event)
 	// Heartbeat sees a HEARTBEAT as soon as it is read, even when the application is
 	// behind with its events: the first one of those that come in one piece. A Client
