@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/genesis-esl/genesis/esl"
+	"github.com/genesis-esl/genesis/internal/ports"
 	"github.com/genesis-esl/genesis/observability"
 )
 
@@ -84,8 +85,8 @@ func (e *environment) wrong(name, value, allowed string, args ...any) {
 // port returns a TCP port; 0 is one only where it means "any".
 func (e *environment) port(name, otherwise string, least int) string {
 	value := e.get(name, otherwise)
-	if n, err := strconv.Atoi(value); err != nil || n < least || n > 65535 {
-		e.wrong(name, value, "not a port: %d to 65535 is allowed", least)
+	if err := ports.Check(value, least); err != nil {
+		e.wrong(name, value, "%w", err)
 	}
 	return value
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/genesis-esl/genesis/consumer"
 	"github.com/genesis-esl/genesis/internal/headroom"
+	"github.com/genesis-esl/genesis/internal/ports"
 	"github.com/genesis-esl/genesis/observability"
 	"github.com/genesis-esl/genesis/outbound"
 	"github.com/genesis-esl/genesis/program"
@@ -192,22 +193,13 @@ func (r *run) open(mode observability.Mode) (started Started, observed chan erro
 	return started, observed, nil
 }
 
-// listen opens a port and says in one line why it cannot.
+// listen opens a port; a wrong host is a wrong setting.
 func listen(addr, whom, hostVariable, portVariable string) (net.Listener, error) {
-	l, err := net.Listen("tcp", addr)
-	if err == nil {
-		return l, nil
+	l, err := ports.Listen(addr, whom, hostVariable, portVariable)
+	if errors.Is(err, ports.ErrAddress) {
+		err = &ConfigError{Name: hostVariable, Value: addr, Err: err}
 	}
-	var dns *net.DNSError
-	var bad *net.AddrError
-	if errors.As(err, &dns) || errors.As(err, &bad) {
-		return nil, &ConfigError{Name: hostVariable, Value: addr, Err: errors.New("not an address of this host")}
-	}
-	var op *net.OpError
-	if errors.As(err, &op) {
-		err = op.Err
-	}
-	return nil, fmt.Errorf("cannot listen for %s on %s (%s, %s): %w", whom, addr, hostVariable, portVariable, err)
+	return l, err
 }
 
 // mainVersion is the version that the go tool wrote into the executable.

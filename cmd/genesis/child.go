@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/genesis-esl/genesis"
 	"github.com/genesis-esl/genesis/internal/launch"
+	"github.com/genesis-esl/genesis/internal/ports"
 )
 
 // child runs an app built on this library as a process of its own, which connects by itself. Our settings reach it as
@@ -83,14 +85,21 @@ func (l *launcher) handDown() ([]*os.File, error) {
 		return nil, nil
 	}
 	var files []*os.File
-	for i, port := range []struct{ host, port, standardHost, standardPort, fd string }{
-		{genesis.EnvAppHost, genesis.EnvAppPort, "127.0.0.1", "9000", genesis.EnvListenerFD},
-		{genesis.EnvObservabilityHost, genesis.EnvObservabilityPort, "", "8000", genesis.EnvObservabilityFD},
+	for i, port := range []struct{ whom, host, port, standardHost, standardPort, fd string }{
+		{"FreeSWITCH", genesis.EnvAppHost, genesis.EnvAppPort, "127.0.0.1", "9000", genesis.EnvListenerFD},
+		{"probes", genesis.EnvObservabilityHost, genesis.EnvObservabilityPort, "", "8000", genesis.EnvObservabilityFD},
 	} {
-		addr := net.JoinHostPort(l.settings.or(port.host, port.standardHost), l.settings.or(port.port, port.standardPort))
-		listener, err := net.Listen("tcp", addr)
+		number := l.settings.or(port.port, port.standardPort)
+		if err := ports.Check(number, 0); err != nil {
+			return nil, &genesis.ConfigError{Name: port.port, Value: number, Err: err}
+		}
+		addr := net.JoinHostPort(l.settings.or(port.host, port.standardHost), number)
+		listener, err := ports.Listen(addr, port.whom, port.host, port.port)
+		if errors.Is(err, ports.ErrAddress) {
+			err = &genesis.ConfigError{Name: port.host, Value: addr, Err: err}
+		}
 		if err != nil {
-			return nil, fmt.Errorf("cannot listen on %s (%s, %s): %w", addr, port.host, port.port, err)
+			return nil, err
 		}
 		file, err := listener.(*net.TCPListener).File()
 		if err != nil {

@@ -35,7 +35,7 @@ var rules = []rule{
 	{pkg: "outbound", ours: []string{"esl", "call"}},
 	{pkg: "observability/...", ours: []string{"esl", "observability/...", "internal/peek"}},
 	{pkg: "program/...", ours: []string{"esl", "call/...", "consumer", "outbound", "program/..."}},
-	{pkg: ".", ours: []string{"esl/...", "call/...", "consumer", "outbound", "observability/...", "program/...", "internal/headroom"}},
+	{pkg: ".", ours: []string{"esl/...", "call/...", "consumer", "outbound", "observability/...", "program/...", "internal/headroom", "internal/ports"}},
 	{pkg: "internal/...", ours: []string{"internal/..."}},
 	{pkg: "internal/testbed", tests: true},
 	{pkg: "internal/printer", ours: []string{"esl", "consumer"}},
