@@ -12,6 +12,9 @@ import (
 	"github.com/genesis-esl/genesis/internal/launch"
 )
 
+// patientStop is the shutdown timeout of an outbound app that is restarted, unless one is set.
+const patientStop = "1h"
+
 // development is a child that is replaced by a new one after each change.
 type development struct {
 	*launcher
@@ -27,7 +30,7 @@ type development struct {
 // takes those that come; a consumer ends before the new one starts, so that no event is handled twice.
 func (l *launcher) develop(ctx context.Context, bin executable, files []*os.File, signals <-chan os.Signal) error {
 	if _, ok := l.settings.lookup(genesis.EnvShutdownTimeout); !ok && l.mode == outboundMode {
-		l.settings[genesis.EnvShutdownTimeout] = "1h"
+		l.settings[genesis.EnvShutdownTimeout] = patientStop // a restart is not to cut calls
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -121,6 +124,10 @@ const busyAgain = time.Second
 func (d *development) stopped() error {
 	if d.ended == nil {
 		return nil
+	}
+	if d.mode == outboundMode {
+		timeout, _ := d.settings.lookup(genesis.EnvShutdownTimeout)
+		d.log.Info("calls in progress are finished first, a second signal ends them at once", "timeout", timeout)
 	}
 	return exit(d.current)
 }

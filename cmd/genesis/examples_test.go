@@ -84,6 +84,7 @@ func TestDevOutboundKeepsCalls(t *testing.T) {
 	})
 	app.stdout.match(t, "version 2 is done")
 	app.stop()
+	app.stderr.match(t, "a second signal ends them at once.*timeout=1h")
 	if text := app.stdout.String(); strings.Count(text, "version 2 is done") != strings.Count(text, "version 2 attends") {
 		t.Errorf("calls in progress were not finished:\n%s", text)
 	}
