@@ -21,7 +21,8 @@ func consumerCommand() *cli.Command {
 		Description: "PATH is a Go package directory or .go file (built and run), an executable built on this library\n" +
 			"(run), or any other executable: it reads events from stdin and writes commands to stdout, as JSON lines.\n" +
 			"Without PATH events are printed: for people on a terminal, as JSON lines elsewhere.\n" +
-			"With dev the app is built anew and restarted whenever a file changes.\n" +
+			"With dev the app is built anew and restarted whenever a file changes in the directory of PATH\n" +
+			"or below it (packages elsewhere are not watched).\n" +
 			"--loglevel LEVEL and --json work here too (see genesis --help).",
 		HideHelpCommand: true, OnUsageError: badUsage,
 		Flags: append([]cli.Flag{

@@ -20,7 +20,8 @@ func outboundCommand() *cli.Command {
 			"PATH is a Go package directory or .go file (built and run), an executable built on this library (run), or\n" +
 			"any other executable: it is started for each call, reads the call's events from stdin and writes what to do\n" +
 			"to stdout, as JSON lines. Without PATH the applications of --execute run.\n" +
-			"With dev the app is built anew and restarted whenever a file changes; calls in progress are finished first:\n" +
+			"With dev the app is built anew and restarted whenever a file changes in the directory of PATH\n" +
+			"or below it (packages elsewhere are not watched); calls in progress are finished first:\n" +
 			"for a Go app or an executable built on this library --shutdown-timeout is then 1h unless it is set, and a\n" +
 			"second Ctrl-C ends at once.\n" +
 			"--loglevel LEVEL and --json work here too (see genesis --help).",
