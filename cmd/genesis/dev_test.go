@@ -117,6 +117,54 @@ func TestDevStopsAfterACrash(t *testing.T) {
 	}
 }
 
+// While there is no app its ports answer all the same: nobody hangs.
+func TestDevAnswersForACrashedApp(t *testing.T) {
+	t.Setenv("ESL_APP_PORT", "0")
+	app, err := os.ReadFile(os.Args[0]) // genesis itself stands for an app
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "app")
+	write(t, path, string(app), 0o755)
+	p := startGenesis(t, "outbound", "dev", path, "--", "outbound")
+	addr := p.stderr.match(t, `msg="awaiting FreeSWITCH".* address=(\S+)`)
+	pid := strings.TrimSpace(children(t, p.cmd.Process.Pid))
+	leader, err := strconv.Atoi(pid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if child, err := os.FindProcess(leader); err != nil || child.Kill() != nil {
+		t.Fatalf("the app cannot be killed: %v", err)
+	}
+	p.stderr.match(t, "the app has ended, a change starts it again.*exit_code=137")
+	await(t, p.url()+"/ready", 503, patience)
+	if report := load(t, addr, "--calls", "3"); report.Answered != 0 || report.Ended+report.Failed+report.Refused+report.Cut == 0 {
+		t.Errorf("without an app:\n%v", report)
+	}
+	write(t, path, string(app), 0o755)
+	p.stderr.until(t, "a new app", func(log string) bool { return strings.Count(log, "awaiting FreeSWITCH") == 2 })
+	await(t, p.url()+"/ready", 200, patience)
+	if report := load(t, addr, "--calls", "3", "--call-duration", "100ms"); report.Answered != 3 {
+		t.Errorf("with a new app:\n%v", report)
+	}
+	p.stop()
+}
+
+// children are the processes that a process has started, from all of its threads.
+func children(t *testing.T, pid int) (pids string) {
+	t.Helper()
+	files, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
+	if err != nil || len(files) == 0 {
+		t.Skip("the system does not list the children of a process")
+	}
+	for _, file := range files {
+		if text, err := os.ReadFile(file); err == nil { // else the thread has ended
+			pids += string(text)
+		}
+	}
+	return pids
+}
+
 // A program reads the events; what it writes to its file tells which process handled which event.
 const noting = `#!/bin/sh
 # version %d

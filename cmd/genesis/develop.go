@@ -23,6 +23,7 @@ type development struct {
 	current *launch.Child
 	running executable
 	ended   <-chan struct{} // of current; nil once that is known
+	leave   func()          // ends what stands in for an app that has ended
 	leaving sync.WaitGroup  // old processes with calls in progress
 }
 
@@ -34,7 +35,8 @@ func (l *launcher) develop(ctx context.Context, bin executable, files []*os.File
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	d := &development{launcher: l, files: files, changes: make(chan struct{}, 1)}
+	d := &development{launcher: l, files: files, changes: make(chan struct{}, 1), leave: func() {}}
+	defer func() { d.leave() }()
 	go func() {
 		if err := l.watch(ctx, d.changed); err != nil {
 			cancel(err)
@@ -59,10 +61,24 @@ func (l *launcher) develop(ctx context.Context, bin executable, files []*os.File
 			d.ended = nil
 			code, _ := d.current.Wait() // why it ended is its own to tell
 			l.log.Warn("the app has ended, a change starts it again", "exit_code", code)
+			d.standIn()
 		case <-d.changes:
 			d.replace(ctx)
 		}
 	}
+}
+
+// standIn answers calls and probes that nobody else does.
+func (d *development) standIn() {
+	if d.mode != outboundMode {
+		return
+	}
+	leave, err := standIn(d.files)
+	if err != nil {
+		d.log.Warn("calls and probes wait for the app", "error", err)
+		return
+	}
+	d.leave = leave
 }
 
 // changed has the app be replaced, soon.
@@ -107,6 +123,8 @@ func (d *development) replace(ctx context.Context) {
 		}
 		return
 	}
+	d.leave()
+	d.leave = func() {}
 	if d.mode == outboundMode {
 		old.Signal(syscall.SIGTERM)
 		d.leaving.Go(func() {
