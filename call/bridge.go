@@ -116,8 +116,9 @@ func (c *Channel) killLegs(ctx context.Context, legs namedLegs) {
 }
 
 // Connect connects this call with another one, which both must be up, and returns as
-// soon as they hear each other. It needs full. On an outbound session FreeSWITCH takes
-// the call away from the connection with that: the handler should return.
+// soon as they hear each other. It needs full. The call of an outbound session, whichever
+// of the two that is, FreeSWITCH takes away from its connection with that: the session's
+// handler should return.
 func (c *Channel) Connect(ctx context.Context, other *Channel) (err error) {
 	ctx, done := c.begin(ctx, opBridge, attr("channel.other_uuid", other.UUID()))
 	defer func() { done(err) }()
@@ -139,13 +140,23 @@ func (c *Channel) connect(ctx context.Context, other *Channel) error {
 	if err := c.letGo(ctx); err != nil {
 		return err
 	}
+	if err := other.letGo(ctx); err != nil {
+		c.setAway(false)
+		return err
+	}
 	w := c.await(named([]string{"CHANNEL_BRIDGE"}))
 	if _, err := c.t.API(ctx, "uuid_bridge "+c.uuid+" "+other.uuid); err != nil {
 		c.forget(w)
-		c.setAway(false)
+		c.takeBack(other)
 		return c.notConnected(ctx, other, err)
 	}
 	return c.connected(ctx, w, other)
+}
+
+// takeBack undoes letGo of two channels that are not connected, or not any more.
+func (c *Channel) takeBack(other *Channel) {
+	c.setAway(false)
+	other.setAway(false)
 }
 
 // notConnected makes sense of a refused uuid_bridge. "Invalid uuid" does not say which
@@ -190,7 +201,10 @@ func (c *Channel) connected(ctx context.Context, w *waiter, other *Channel) erro
 		if came, err := c.forgetUnlessCame(w); came {
 			return err
 		}
-		c.setAway(false)
+		if other.mode != Remote && other.left() {
+			return nil // FreeSWITCH has taken it away, as it does
+		}
+		c.takeBack(other)
 		return other.Err()
 	case <-c.ctx.Done():
 		c.forget(w)
@@ -222,7 +236,7 @@ func (c *Channel) Bridge(ctx context.Context, other *Channel) (b Bridged, err er
 		c.dropLeg(ctx, other)
 		return b, err
 	}
-	c.setAway(false)
+	c.takeBack(other)
 	b.Cause = other.settled(ctx)
 	return b, nil
 }

@@ -172,6 +172,87 @@ func TestBridgeWithTheGone(t *testing.T) {
 	}
 }
 
+// TestBridgeWithSession bridges a leg with the call of a session, and one session with
+// another: FreeSWITCH hangs up neither, until one of them does.
+func TestBridgeWithSession(t *testing.T) {
+	waiting := make(chan *outbound.Session, 1)
+	for name, pair := range map[string]func(context.Context, *outbound.Session) (from, to *call.Channel, err error){
+		"leg with session": func(ctx context.Context, s *outbound.Session) (from, to *call.Channel, err error) {
+			from, err = s.Originate(ctx, call.Originate{To: call.To(call.User("1000", ""))})
+			return from, s.Channel, err
+		},
+		"session with session": func(ctx context.Context, s *outbound.Session) (from, to *call.Channel, err error) {
+			select {
+			case other := <-waiting:
+				return s.Channel, other.Channel, nil
+			default:
+				waiting <- s
+				<-ctx.Done()
+				return nil, nil, context.Cause(ctx)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			legs, ended := make(chan [2]*call.Channel, 1), make(chan error, 1)
+			w := serve(t, scenarioConfig(), func(ctx context.Context, s *outbound.Session) error {
+				if err := s.Answer(ctx); err != nil {
+					return err
+				}
+				from, to, err := pair(ctx, s)
+				if err != nil {
+					return err
+				}
+				legs <- [2]*call.Channel{from, to}
+				_, err = from.Bridge(context.WithoutCancel(ctx), to)
+				ended <- err
+				return err
+			})
+			w.place(asyncFull)
+			if name == "session with session" {
+				w.untilTrue(func() bool { return len(waiting) == 1 })
+				w.place(asyncFull)
+			}
+			up := result(t, w, legs)
+			w.untilTrue(func() bool { return up[0].Peer() == up[1].UUID() })
+			for range 20 { // FreeSWITCH would have hung up by then
+				w.api("uuid_exists " + up[1].UUID())
+			}
+			w.api("uuid_kill " + up[0].UUID() + " " + string(call.NormalUnspecified))
+			if err := result(t, w, ended); err != nil && !errors.Is(err, call.NormalUnspecified) {
+				t.Errorf("the bridge ended with %v", err)
+			}
+			result(t, w, up[0].Done())
+			if !errors.Is(up[0].Err(), call.NormalUnspecified) {
+				t.Errorf("hung up before anybody did: %v", up[0].Err())
+			}
+		})
+	}
+}
+
+// TestConnectWithSession returns from the handler that has connected a leg with its call:
+// the two talk on.
+func TestConnectWithSession(t *testing.T) {
+	ended := make(chan error, 1)
+	var s *outbound.Session
+	w := serve(t, scenarioConfig(), func(ctx context.Context, session *outbound.Session) error {
+		s = session
+		leg, err := s.Originate(ctx, call.Originate{To: call.To(call.User("1000", ""))})
+		if err == nil {
+			err = leg.Connect(ctx, s.Channel)
+		}
+		ended <- err
+		return nil
+	})
+	w.place(asyncFull)
+	if err := result(t, w, ended); err != nil {
+		t.Errorf("connecting: %v", err)
+	}
+	result(t, w, s.Done())
+	if up := w.phones(); isHangup(s.Err()) || len(up) != 1 || up[0].State().BridgedTo != s.UUID() {
+		t.Errorf("the session ended with %v; phones up: %v", s.Err(), up)
+	}
+}
+
 // TestOriginateShortCall makes calls that are over before Originate can return: their
 // channels have ended too.
 func TestOriginateShortCall(t *testing.T) {
