@@ -75,10 +75,11 @@ type Channel struct {
 	running    []*execution
 	waiters    []*waiter
 	streams    []*Stream
-	lost       error // why no more events come
-	away       bool  // transferred: no longer ours to hang up
-	prepared   bool  // BridgeTo has set what it needs
-	expected   bool  // an originate is to make it: FreeSWITCH may not know it yet
+	events     uint64 // of its own that have come
+	lost       error  // why no more events come
+	away       bool   // transferred: no longer ours to hang up
+	prepared   bool   // BridgeTo has set what it needs
+	expected   bool   // an originate is to make it: FreeSWITCH may not know it yet
 
 	leaving *time.Timer // of the controller, and guarded by its mutex
 }

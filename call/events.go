@@ -32,6 +32,7 @@ func (c *Channel) HandleEvent(ev *esl.Event) {
 	name, own := ev.Name(), uuid != ""
 	c.mu.Lock()
 	if own {
+		c.events++
 		c.follow(ev)
 		c.note(name, ev)
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"strings"
 	"sync/atomic"
 
 	"github.com/genesis-esl/genesis/esl"
@@ -89,23 +88,19 @@ func (k *Controller) Down() {
 }
 
 // Up tells that the connection is back: channels that have ended meanwhile end here
-// too, all of them if FreeSWITCH was restarted. Their cause stays unknown. The legs of
-// an Originate that failed with the connection are hung up.
+// too, all of them if FreeSWITCH was restarted. Their cause stays unknown. The others
+// learn how they are by now: answered, parked or with whom they talk. The legs of an
+// Originate that failed with the connection are hung up.
 func (k *Controller) Up(ctx context.Context, up esl.Up) {
 	k.settleUp(ctx, up)
 	if up.First {
 		return
 	}
+	if !up.Restarted {
+		k.lookAgain(ctx, k.all())
+		return
+	}
 	for _, c := range k.all() {
-		if !up.Restarted {
-			if c.unborn() {
-				continue // it may come yet
-			}
-			out, err := k.t.API(ctx, "uuid_exists "+c.uuid)
-			if err != nil || strings.TrimSpace(out) != "false" {
-				continue
-			}
-		}
 		c.Ended()
 		k.release(c)
 	}

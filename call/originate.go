@@ -2,7 +2,6 @@ package call
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"strings"
@@ -246,27 +245,4 @@ func (k *Controller) meet(ctx context.Context, uuid string) (*Channel, error) {
 	}
 	c := k.Attach(uuid, nil)
 	return c, k.look(ctx, c)
-}
-
-// look asks FreeSWITCH for what no event has told: how the channel is, and whether there
-// is one. Where it may not be asked, the channel works all the same.
-func (k *Controller) look(ctx context.Context, c *Channel) error {
-	out, err := k.t.API(ctx, "uuid_dump "+c.uuid+" json")
-	switch {
-	case isGone(err):
-		_ = c.explain(ctx, err) // ends the channel
-		return nil
-	case ctx.Err() != nil:
-		return context.Cause(ctx)
-	case errors.Is(err, esl.ErrDisconnected):
-		return err
-	}
-	if ev, err := esl.ParseEvent(esl.JSON, []byte(out)); err == nil {
-		c.mu.Lock()
-		if !c.state.Over() { // told by an event since
-			c.follow(ev)
-		}
-		c.mu.Unlock()
-	}
-	return nil
 }

@@ -191,16 +191,19 @@ func (c *Channel) WaitAnswer(ctx context.Context) (err error) {
 func (c *Channel) WaitPark(ctx context.Context) (err error) {
 	ctx, done := c.begin(ctx, opWait, attr("wait.target", "park"))
 	defer func() { done(err) }()
-	w := c.await(named([]string{"CHANNEL_PARK"}))
-	c.mu.Lock()
-	been := c.beenParked
-	c.mu.Unlock()
-	if been {
-		c.forget(w)
-		return nil
+	for {
+		w := c.await(func(string, *esl.Event) bool { return true })
+		c.mu.Lock()
+		been := c.beenParked
+		c.mu.Unlock()
+		if been {
+			c.forget(w)
+			return nil
+		}
+		if _, err := c.receive(ctx, w); err != nil {
+			return err
+		}
 	}
-	_, err = c.receive(ctx, w)
-	return err
 }
 
 // WaitHangup waits until the call has ended and returns how. When the connection

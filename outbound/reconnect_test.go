@@ -169,3 +169,55 @@ func TestConnectionLostForLong(t *testing.T) {
 	w.fs.Heal()
 	w.untilTrue(func() bool { return len(w.phones()) == 0 })
 }
+
+// TestStateAfterOutage lets a call be answered, and another be connected, while the
+// connection is lost: their channels learn of it, also where somebody waits already.
+func TestStateAfterOutage(t *testing.T) {
+	cfg := scenarioConfig()
+	cfg.Extensions = []esltest.Extension{{Match: "^7100$", Actions: []esltest.Action{{App: "ring_ready"}, {App: "park"}}}}
+	w := serve(t, cfg, func(context.Context, *outbound.Session) error { return nil })
+	ctl := control(t, w)
+	placed, err := w.fs.Call(w.ctx, esltest.CallConfig{To: "7100"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ringing, unseen := ctl.Attach(placed.UUID(), nil), ctl.Attach(w.parked(), nil)
+	if _, err := ringing.Execute(w.ctx, "set", "a=b"); err != nil || ringing.Answered() {
+		t.Fatalf("answer state %q, %v", ringing.AnswerState(), err)
+	}
+	var legs [2]*call.Channel
+	for i := range legs {
+		if legs[i], err = ctl.Originate(w.ctx, call.Originate{To: call.To(call.User("1000", ""))}); err != nil {
+			t.Fatal(err)
+		}
+		if err := legs[i].WaitPark(w.ctx); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.fs.Inject(esltest.Fault{Kind: esltest.FaultRefuse}); err != nil {
+		t.Fatal(err)
+	}
+	w.fs.CutConnections()
+	w.untilTrue(func() bool { _, err := ringing.GetVariable(w.ctx, "a"); return err != nil })
+	waited := make(chan error, 2)
+	go func() { waited <- ringing.WaitAnswer(w.ctx) }()
+	go func() { waited <- unseen.WaitPark(w.ctx) }()
+	w.fs.API(w.ctx, "uuid_answer "+ringing.UUID())
+	w.fs.API(w.ctx, "uuid_bridge "+legs[0].UUID()+" "+legs[1].UUID())
+	w.untilTrue(func() bool {
+		return w.fs.Leg(ringing.UUID()).State().Answered && w.fs.Leg(legs[0].UUID()).State().BridgedTo != ""
+	})
+	w.fs.Heal()
+	result(t, w, w.up)
+	for range 2 {
+		if err := result(t, w, waited); err != nil {
+			t.Errorf("waiting: %v", err)
+		}
+	}
+	if err := ringing.WaitAnswer(w.ctx); err != nil {
+		t.Errorf("waiting for an answer that has come: %v", err)
+	}
+	if legs[0].Peer() != legs[1].UUID() || legs[1].Peer() != legs[0].UUID() || legs[0].Parked() {
+		t.Errorf("connected with %q and %q, parked %v", legs[0].Peer(), legs[1].Peer(), legs[0].Parked())
+	}
+}
