@@ -53,7 +53,7 @@ func (c *Channel) BridgeTo(ctx context.Context, to Dial) (b Bridged, err error) 
 	if err := c.prepareBridge(ctx); err != nil {
 		return b, err
 	}
-	ev, err := c.executeHalting(ctx, "bridge", arg, func(ctx context.Context) { c.killLegs(ctx, legs) })
+	ev, err := c.executeHalting(ctx, "bridge", arg, func(ctx context.Context, peer string) { c.killLegs(ctx, legs, peer) })
 	if err != nil {
 		return b, err
 	}
@@ -98,8 +98,9 @@ func bridged(ev *esl.Event) Bridged {
 // killTimeout bounds commands for which nobody waits any more.
 const killTimeout = 2 * time.Second
 
-// killLegs ends legs that are not wanted any more.
-func (c *Channel) killLegs(ctx context.Context, legs namedLegs) {
+// killLegs ends legs that are not wanted any more. peer is whom they have been connected
+// with, if that is known: a dial string can lead to a leg of another name.
+func (c *Channel) killLegs(ctx context.Context, legs namedLegs, peer string) {
 	if !c.mode.Full() || !c.mode.Async() {
 		return
 	}
@@ -107,7 +108,7 @@ func (c *Channel) killLegs(ctx context.Context, legs namedLegs) {
 	if legs.mark != "" {
 		_, _ = c.t.API(ctx, legs.hupall(OriginatorCancel)) // there may be none yet
 	}
-	if peer := c.Peer(); peer != "" && !slices.Contains(uuids, peer) {
+	if peer != "" && !slices.Contains(uuids, peer) {
 		uuids = append(slices.Clip(uuids), peer)
 	}
 	for _, uuid := range uuids {
@@ -267,7 +268,7 @@ func (c *Channel) dropLeg(ctx context.Context, other *Channel) {
 	}
 	kill, cancel := context.WithTimeout(context.WithoutCancel(ctx), killTimeout)
 	defer cancel()
-	c.killLegs(kill, namedLegs{uuids: []string{other.UUID()}})
+	c.killLegs(kill, namedLegs{uuids: []string{other.UUID()}}, "")
 }
 
 // settled waits a moment for the cause of a leg whose bridge has ended: unbridging

@@ -73,13 +73,21 @@ func (c *Channel) note(name string, ev *esl.Event) {
 			c.running = slices.Delete(c.running, i, i+1)
 		}
 	case "CHANNEL_BRIDGE":
-		c.peer = c.otherLeg(ev)
+		c.talksTo(c.otherLeg(ev))
 	case "CHANNEL_UNBRIDGE":
-		c.peer = ""
+		c.talksTo("")
 	case "CHANNEL_HANGUP_COMPLETE":
 		c.complete = ev
 	case "CHANNEL_DESTROY":
 		c.state = StateDestroy // the event itself still says CS_REPORTING (recording c_event_plain_all)
+	}
+}
+
+// talksTo notes the other leg, "" for none. c.mu is held.
+func (c *Channel) talksTo(peer string) {
+	c.peer = peer
+	for _, x := range c.running {
+		x.connected(peer)
 	}
 }
 

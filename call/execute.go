@@ -57,11 +57,16 @@ func (a application) BuildMessage() string {
 // execution is an application that runs.
 type execution struct {
 	id      string
-	started chan struct{}         // closed at CHANNEL_EXECUTE
-	halt    func(context.Context) // stops it in place of a break; nil for the usual
-	done    chan *esl.Event       // holds its CHANNEL_EXECUTE_COMPLETE; nil when that may have been missed
-	left    bool                  // its caller has gone while it waits for its turn
+	started chan struct{}   // closed at CHANNEL_EXECUTE
+	halt    halt            // nil for a break alone
+	peer    string          // whom the call was connected with since it began; guarded by the channel's mutex
+	done    chan *esl.Event // holds its CHANNEL_EXECUTE_COMPLETE; nil when that may have been missed
+	left    bool            // its caller has gone while it waits for its turn
 }
+
+// halt stops what more than a break has to stop. peer is whom the application has
+// connected the call with, if it has.
+type halt func(ctx context.Context, peer string)
 
 // start notes CHANNEL_EXECUTE. The channel is locked.
 func (x *execution) start() {
@@ -103,7 +108,7 @@ func (c *Channel) execute(ctx context.Context, app, arg string) (*esl.Event, err
 }
 
 // executeHalting is execute of an application that more than a break has to stop.
-func (c *Channel) executeHalting(ctx context.Context, app, arg string, halt func(context.Context)) (*esl.Event, error) {
+func (c *Channel) executeHalting(ctx context.Context, app, arg string, stop halt) (*esl.Event, error) {
 	if err := checkToken("application", app); err != nil {
 		return nil, err
 	}
@@ -118,7 +123,7 @@ func (c *Channel) executeHalting(ctx context.Context, app, arg string, halt func
 	}
 	defer c.giveTurn()
 	x := c.expect()
-	x.halt = halt
+	x.halt = stop
 	defer func() {
 		if !x.left {
 			c.drop(x)
@@ -204,6 +209,20 @@ func (c *Channel) expect() *execution {
 	defer c.mu.Unlock()
 	c.running = append(c.running, x)
 	return x
+}
+
+// connected notes whom the call is connected with: by the application that runs, and not
+// by one that waits for its turn. The channel is locked.
+func (x *execution) connected(peer string) {
+	if x.hasStarted() {
+		x.peer = peer
+	}
+}
+
+func (c *Channel) peerOf(x *execution) string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return x.peer
 }
 
 func (c *Channel) drop(x *execution) {
@@ -349,7 +368,7 @@ func (c *Channel) breakUntilDone(ctx context.Context, x *execution, cause error)
 	defer tick.Stop()
 	for {
 		if x.halt != nil {
-			x.halt(ctx)
+			x.halt(ctx, c.peerOf(x))
 		}
 		if err := c.sendBreak(ctx); err != nil && c.ctx.Err() != nil {
 			return c.Err()

@@ -110,7 +110,7 @@ func (c *Channel) AttendedTransfer(ctx context.Context, to Dial) (b Bridged, err
 	if err != nil {
 		return b, err
 	}
-	ev, err := c.executeHalting(ctx, "att_xfer", arg, func(ctx context.Context) { c.killLegs(ctx, legs) })
+	ev, err := c.executeHalting(ctx, "att_xfer", arg, func(ctx context.Context, peer string) { c.killLegs(ctx, legs, peer) })
 	if err != nil {
 		return b, err
 	}

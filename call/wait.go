@@ -87,6 +87,7 @@ func (c *Channel) Interrupt() {
 		x.done <- nil
 	}
 	c.running = nil
+	c.peer = "" // it may be with somebody else by then
 }
 
 func named(names []string) func(string, *esl.Event) bool {

@@ -221,3 +221,36 @@ func TestStateAfterOutage(t *testing.T) {
 		t.Errorf("connected with %q and %q, parked %v", legs[0].Peer(), legs[1].Peer(), legs[0].Parked())
 	}
 }
+
+// TestPeerOfBeforeOutage cancels a bridge after the one before was taken elsewhere while
+// the connection was lost: who was its peer talks on.
+func TestPeerOfBeforeOutage(t *testing.T) {
+	w := serve(t, scenarioConfig(), func(context.Context, *outbound.Session) error { return nil })
+	ctl := control(t, w)
+	a := ctl.Attach(w.parked(), nil)
+	if err := a.Answer(w.ctx); err != nil {
+		t.Fatal(err)
+	}
+	bridged := make(chan error, 1)
+	go func() {
+		_, err := a.BridgeTo(w.ctx, call.To(call.User("1000", "")))
+		bridged <- err
+	}()
+	w.untilTrue(func() bool { return a.Peer() != "" })
+	b := w.fs.Leg(a.Peer())
+	w.fs.CutConnections()
+	w.fs.API(w.ctx, "uuid_transfer "+b.UUID()+" 9999")
+	w.untilTrue(func() bool { return w.fs.Leg(a.UUID()).State().BridgedTo == "" })
+	if err := result(t, w, bridged); !errors.Is(err, esl.ErrDisconnected) {
+		t.Errorf("the bridge ended with %v", err)
+	}
+	result(t, w, w.up)
+	ctx, cancel := context.WithCancel(w.ctx)
+	(&subject{world: w, ch: a}).during("bridge", cancel)
+	if _, err := a.BridgeTo(ctx, call.To(call.User("never", ""))); !errors.Is(err, context.Canceled) {
+		t.Errorf("the next bridge ended with %v", err)
+	}
+	if s := b.State(); s.HungUp {
+		t.Errorf("who talks to somebody else was hung up: %+v", s)
+	}
+}
