@@ -208,7 +208,9 @@ func (c *Channel) connected(ctx context.Context, w *waiter, other *Channel) erro
 		c.takeBack(other)
 		return other.Err()
 	case <-c.ctx.Done():
-		c.forget(w)
+		if came, err := c.forgetUnlessCame(w); came {
+			return err
+		}
 		if c.left() {
 			return nil // FreeSWITCH has taken it away, as it does
 		}

@@ -61,7 +61,9 @@ func (d Dial) name() namedLegs {
 
 // nameRaw marks a dial string that nobody here has taken apart.
 func (d Dial) nameRaw() namedLegs {
-	if strings.ContainsAny(d.raw, ",|") || strings.Contains(d.raw, groupDelim) {
+	several := strings.ContainsAny(d.raw, ",|") || strings.Contains(d.raw, groupDelim)
+	// A UUID that the text gives its leg itself would win over ours.
+	if several || strings.Contains(d.raw, "origination_uuid") {
 		mark := esl.NewUUID()
 		return namedLegs{dial: d.With(Vars{markVariable: mark}), mark: mark}
 	}

@@ -198,18 +198,20 @@ func (w *world) untilTrue(done func() bool) {
 // TestCancelledRawOriginate cannot name the legs, and ends them all the same.
 func TestCancelledRawOriginate(t *testing.T) {
 	overBoth(t, func(t *testing.T, ctx context.Context, s *subject) {
-		before := s.channels()
-		stopped, cancel := context.WithCancel(ctx)
-		defer cancel()
-		go func() {
-			s.untilChannels(func(n int) bool { return n > before })
+		for _, raw := range []string{"user/never,user/never2", "{origination_uuid=" + esl.NewUUID() + "}user/never"} {
+			before := s.channels()
+			stopped, cancel := context.WithCancel(ctx)
+			go func() {
+				s.untilChannels(func(n int) bool { return n > before })
+				cancel()
+			}()
+			_, err := s.orig.Originate(stopped, call.Originate{To: call.RawDial(raw)})
+			if !errors.Is(err, context.Canceled) {
+				t.Errorf("%s: got %v", raw, err)
+			}
 			cancel()
-		}()
-		_, err := s.orig.Originate(stopped, call.Originate{To: call.RawDial("user/never,user/never2")})
-		if !errors.Is(err, context.Canceled) {
-			t.Errorf("got %v", err)
+			s.untilChannels(func(n int) bool { return n <= before })
 		}
-		s.untilChannels(func(n int) bool { return n <= before })
 	})
 }
 
