@@ -46,11 +46,7 @@ func (c *Channel) Hangup(ctx context.Context, cause Cause) (err error) {
 		return c.Err()
 	}
 	abandoned := c.ctx.Err() != nil
-	// The handler's own context may be the channel's, which is about to end.
-	c.mu.Lock()
-	c.asked = cause
-	c.mu.Unlock()
-	err = c.sendHangup(ctx, cause)
+	err = c.ask(ctx, cause)
 	if abandoned {
 		if isGone(err) {
 			return nil
@@ -70,6 +66,26 @@ func (c *Channel) Hangup(ctx context.Context, cause Cause) (err error) {
 // A channel can also end because we let go of it, and then both are still there.
 func (c *Channel) unreachable() bool {
 	return c.ctx.Err() != nil && (isHangup(c.Err()) || errors.Is(c.Err(), esl.ErrDisconnected))
+}
+
+// ask sends the hangup and notes its cause, unless it is known that nothing was sent: the
+// end of the connection would be taken for this hangup.
+func (c *Channel) ask(ctx context.Context, cause Cause) error {
+	late := ctx.Err() != nil
+	c.mu.Lock()
+	before := c.asked
+	c.asked = cause // first: the end can come before the reply
+	c.mu.Unlock()
+	err := c.sendHangup(ctx, cause)
+	var lost *esl.DisconnectedError
+	if err != nil && (late || errors.As(err, &lost) && !lost.Sent) {
+		c.mu.Lock()
+		if c.asked == cause {
+			c.asked = before
+		}
+		c.mu.Unlock()
+	}
+	return err
 }
 
 // sendHangup asks for the end. uuid_kill works while an event-locked application

@@ -51,6 +51,26 @@ func TestConnectionLost(t *testing.T) {
 	}
 }
 
+// TestHangupNeverSent loses the connection after a hangup whose context had ended: it is
+// not taken for what has become of the call.
+func TestHangupNeverSent(t *testing.T) {
+	w := serve(t, esltest.Config{}, func(context.Context, *outbound.Session) error { return nil })
+	ctl := control(t, w)
+	ch := ctl.Attach(w.parked(), nil)
+	ended, cancel := context.WithCancel(w.ctx)
+	cancel()
+	if err := ch.Hangup(ended, call.UserBusy); err == nil {
+		t.Error("a hangup whose context had ended has no error")
+	}
+	ctl.Lost(esl.ErrClosed)
+	if err := ch.Err(); !errors.Is(err, esl.ErrClosed) {
+		t.Errorf("the channel ended with %v", err)
+	}
+	if w.fs.Leg(ch.UUID()).State().HungUp {
+		t.Error("the call was hung up")
+	}
+}
+
 // TestRestart looks that the channels of a FreeSWITCH that is no more have ended.
 func TestRestart(t *testing.T) {
 	w := serve(t, esltest.Config{}, func(context.Context, *outbound.Session) error { return nil })
