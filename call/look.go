@@ -3,6 +3,7 @@ package call
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync"
 
 	"github.com/genesis-esl/genesis/esl"
@@ -22,6 +23,8 @@ func (k *Controller) look(ctx context.Context, c *Channel) error {
 	err := k.ask(ctx, c)
 	if isGone(err) {
 		_ = c.explain(ctx, err) // ends the channel
+	}
+	if isRefused(err) {
 		return nil
 	}
 	return err
@@ -39,7 +42,7 @@ func (k *Controller) lookAgain(ctx context.Context, channels []*Channel) {
 		turn <- struct{}{}
 		looks.Go(func() {
 			defer func() { <-turn }()
-			if isGone(k.ask(ctx, c)) {
+			if err := k.ask(ctx, c); isGone(err) || isRefused(err) && !k.exists(ctx, c) {
 				c.Ended()
 				k.release(c)
 			}
@@ -48,13 +51,20 @@ func (k *Controller) lookAgain(ctx context.Context, channels []*Channel) {
 	looks.Wait()
 }
 
-// ask is look that returns the error when FreeSWITCH has no such channel.
+// exists asks whether there is a channel, for a user who may not have it described. One of
+// which that is not known is taken to be there.
+func (k *Controller) exists(ctx context.Context, c *Channel) bool {
+	out, err := k.t.API(ctx, "uuid_exists "+c.uuid)
+	return err != nil || strings.TrimSpace(out) != "false"
+}
+
+// ask is look that returns the error when FreeSWITCH has no such channel, or refuses to describe it.
 func (k *Controller) ask(ctx context.Context, c *Channel) error {
 	for range lookTries {
 		before := c.eventsSoFar()
 		out, err := k.t.API(ctx, "uuid_dump "+c.uuid+" json")
 		switch {
-		case isGone(err):
+		case isRefused(err):
 			return err
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
@@ -107,4 +117,10 @@ func (c *Channel) place(dump *esl.Event) {
 	case state != StateExecute:
 		c.parked = false
 	}
+}
+
+// isRefused reports whether FreeSWITCH has answered a command with an error.
+func isRefused(err error) bool {
+	var refused *esl.ReplyError
+	return errors.As(err, &refused)
 }
