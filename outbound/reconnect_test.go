@@ -242,6 +242,28 @@ func TestStateAfterOutage(t *testing.T) {
 	}
 }
 
+// TestEndDuringOutageOfRestrictedUser hangs a call up while the connection of a user is lost who
+// may only ask whether there is one.
+func TestEndDuringOutageOfRestrictedUser(t *testing.T) {
+	cfg := scenarioConfig()
+	cfg.Users = []esltest.User{{Name: "u@d", Password: "p", Events: []string{"ALL"}, API: []string{"uuid_exists"}}}
+	w := serve(t, cfg, func(context.Context, *outbound.Session) error { return nil })
+	ctl := control(t, w, func(cfg *esl.ClientConfig) { cfg.User, cfg.Password = "u@d", "p" })
+	ended, lives := ctl.Attach(w.parked(), nil), ctl.Attach(w.parked(), nil)
+	if err := w.fs.Inject(esltest.Fault{Kind: esltest.FaultRefuse}); err != nil {
+		t.Fatal(err)
+	}
+	w.fs.CutConnections()
+	w.fs.API(w.ctx, "uuid_kill "+ended.UUID())
+	w.untilTrue(func() bool { return w.fs.Leg(ended.UUID()) == nil || w.fs.Leg(ended.UUID()).State().Ended })
+	w.fs.Heal()
+	result(t, w, w.up)
+	result(t, w, ended.Context().Done())
+	if err := lives.Err(); err != nil {
+		t.Errorf("the call that goes on ended with %v", err)
+	}
+}
+
 // TestPeerOfBeforeOutage cancels a bridge after the one before was taken elsewhere while
 // the connection was lost: who was its peer talks on.
 func TestPeerOfBeforeOutage(t *testing.T) {

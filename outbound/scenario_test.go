@@ -106,12 +106,15 @@ func (w *world) parked() string {
 }
 
 // control starts a client with a controller.
-func control(t *testing.T, w *world) *call.Controller {
+func control(t *testing.T, w *world, change ...func(*esl.ClientConfig)) *call.Controller {
 	t.Helper()
 	up := make(chan struct{}, 10)
 	cfg := esl.ClientConfig{
 		Addr: w.fs.Addr(), Backoff: esl.Backoff{Min: time.Millisecond, Max: 20 * time.Millisecond},
 		OnUp: func(context.Context, esl.Up) { up <- struct{}{} },
+	}
+	for _, change := range change {
+		change(&cfg)
 	}
 	ctl := call.NewController(context.Background(), nil, call.ControllerConfig{})
 	ctl.Join(&cfg)
