@@ -33,7 +33,8 @@ type Config struct {
 	// Overflow is called, once per stream, when a stream was full. May be nil.
 	Overflow func()
 
-	gone func() // a command has found that the channel is no more
+	gone func()      // a command has found that the channel is no more
+	of   *Controller // whose channel it is; nil for none
 }
 
 const (

@@ -130,6 +130,7 @@ func (k *Controller) attach(uuid string, data *esl.Event) *Channel {
 		UUID: uuid, Mode: k.cfg.Mode, Data: data, Instruments: k.cfg.Instruments, Logger: k.cfg.Logger,
 		BreakTimeout: k.cfg.BreakTimeout, StreamLimit: k.cfg.StreamLimit,
 		gone: func() { k.release(c) }, // no event will say so
+		of:   k,
 	})
 	if k.closed != nil {
 		c.Lost(k.closed)

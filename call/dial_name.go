@@ -12,6 +12,7 @@ type namedLegs struct {
 	dial  Dial
 	uuids []string // one for each leg
 	mark  string   // value of markVariable on all legs, where they cannot be named
+	cause Cause    // to end them with; empty to find one
 }
 
 // markVariable marks the legs of a raw dial string.

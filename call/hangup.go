@@ -68,6 +68,26 @@ func (c *Channel) unreachable() bool {
 	return c.ctx.Err() != nil && (isHangup(c.Err()) || errors.Is(c.Err(), esl.ErrDisconnected))
 }
 
+// Discard is Hangup of a call that nobody wants any more: what fails because the
+// connection is lost is made up for by Controller.Up, if the channel is a controller's for
+// which somebody calls that. The error is that of Hangup all the same.
+func (c *Channel) Discard(ctx context.Context, cause Cause) error {
+	k := c.cfg.of
+	if k == nil {
+		return c.Hangup(ctx, cause)
+	}
+	if cause == "" {
+		cause = NormalClearing
+	}
+	ups := k.upsSoFar()
+	err := c.Hangup(ctx, cause)
+	var refused *esl.ReplyError
+	if err != nil && !errors.As(err, &refused) && checkToken("hangup cause", string(cause)) == nil {
+		k.owe(ctx, namedLegs{uuids: []string{c.uuid}, cause: cause}, ups)
+	}
+	return err
+}
+
 // ask sends the hangup and notes its cause, unless it is known that nothing was sent: the
 // end of the connection would be taken for this hangup.
 func (c *Channel) ask(ctx context.Context, cause Cause) error {

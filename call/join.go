@@ -90,7 +90,8 @@ func (k *Controller) Down() {
 // Up tells that the connection is back: channels that have ended meanwhile end here
 // too, all of them if FreeSWITCH was restarted. Their cause stays unknown. The others
 // learn how they are by now: answered, parked or with whom they talk. The legs of an
-// Originate that failed with the connection are hung up.
+// Originate that failed with the connection are hung up, and the calls that Discard could
+// not.
 func (k *Controller) Up(ctx context.Context, up esl.Up) {
 	k.settleUp(ctx, up)
 	if up.First {

@@ -28,7 +28,7 @@ func maybeRun(err error) bool {
 func (k *Controller) cancel(over context.Context, legs namedLegs) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(over), killTimeout)
 	defer cancel()
-	_, err := k.endLegs(ctx, legs, cancelCause(over))
+	_, err := k.endLegs(ctx, legs, legs.reason(over))
 	return err
 }
 
@@ -51,6 +51,14 @@ func (k *Controller) endLegs(ctx context.Context, legs namedLegs, cause Cause) (
 		}
 	}
 	return found, nil
+}
+
+// reason is the cause to end the legs with.
+func (n namedLegs) reason(over context.Context) Cause {
+	if n.cause != "" {
+		return n.cause
+	}
+	return cancelCause(over)
 }
 
 // drop ends a leg that exists and that nobody gets.
@@ -78,7 +86,7 @@ func (k *Controller) sweep(over context.Context, legs namedLegs) bool {
 	tick := time.NewTicker(killAgain)
 	defer tick.Stop()
 	for quiet := 0; quiet < quietRounds; {
-		found, err := k.endLegs(ctx, legs, cancelCause(over))
+		found, err := k.endLegs(ctx, legs, legs.reason(over))
 		var lost *esl.DisconnectedError
 		switch {
 		case errors.As(err, &lost) && !lost.Sent:

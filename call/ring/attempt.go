@@ -95,5 +95,5 @@ func hangUp(channel *call.Channel, reason error) {
 	defer cancel()
 	cause := call.NormalClearing
 	_ = errors.As(reason, &cause)
-	_ = channel.Hangup(ctx, cause) // gone, or FreeSWITCH is: nobody is left to tell
+	_ = channel.Discard(ctx, cause) // gone, or FreeSWITCH is: the next connection ends it
 }

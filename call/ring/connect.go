@@ -17,8 +17,8 @@ type Caller interface {
 
 // Connect rings for the caller, answers the caller's call when somebody takes it, if it was not, and connects the two
 // until one of them hangs up, or ctx ends. It returns who took the call and how their leg ended; their leg is hung up in
-// any case. Errors are those of Ring, in which the caller's call goes on unless the caller has hung up meanwhile (a
-// *call.HangupError), and those of Answer and Bridge.
+// any case: if the connection of a client is lost, over the next one. Errors are those of Ring, in which the caller's
+// call goes on unless the caller has hung up meanwhile (a *call.HangupError), and those of Answer and Bridge.
 func (r *Ringer) Connect(ctx context.Context, caller Caller, destinations []Destination, mode Mode, opts ...Option) (*Answer, call.Bridged, error) {
 	// Only ringing needs to be told: Answer and Bridge end with the call by themselves.
 	ringing, cancel := until(ctx, caller.Context())

@@ -12,6 +12,7 @@ import (
 	"github.com/genesis-esl/genesis/call/ring"
 	"github.com/genesis-esl/genesis/esl"
 	"github.com/genesis-esl/genesis/esl/esltest"
+	"github.com/genesis-esl/genesis/internal/faultproxy"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -21,6 +22,7 @@ type world struct {
 	t     *testing.T
 	ctx   context.Context
 	fs    *esltest.Server
+	cable *faultproxy.Proxy // between calls and fs
 	calls *call.Controller
 	line  *esl.Conn // that of observe
 
@@ -44,20 +46,36 @@ func newWorld(t *testing.T, endpoints ...esltest.Endpoint) *world {
 	if err := w.fs.Start(); err != nil {
 		t.Fatal(err)
 	}
-	up := make(chan struct{})
-	client, err := esl.NewClient(esl.ClientConfig{
-		Addr: w.fs.Addr(), Events: call.EventNames(), OnUp: func(context.Context, esl.Up) { close(up) },
-	})
+	cable, err := faultproxy.New(w.fs.Addr())
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.calls = call.NewController(context.Background(), client, call.ControllerConfig{})
+	w.cable = cable
+	up := make(chan struct{})
+	cfg := esl.ClientConfig{
+		Addr: cable.Addr(), Backoff: esl.Backoff{Min: time.Millisecond, Max: 20 * time.Millisecond},
+		OnUp: func(_ context.Context, now esl.Up) {
+			if now.First {
+				close(up)
+			}
+		},
+	}
+	w.calls = call.NewController(context.Background(), nil, call.ControllerConfig{})
+	w.calls.Join(&cfg)
+	client, err := esl.NewClient(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.calls.Bind(client)
 	served := make(chan error, 1)
-	go func() { served <- client.Serve(context.Background(), w.calls) }()
+	go func() {
+		served <- client.Serve(context.Background(), esl.HandlerFunc(func(context.Context, *esl.Event) {}))
+	}()
 	t.Cleanup(func() {
 		w.calls.Close(esl.ErrClosed)
 		_ = client.Close()
 		<-served
+		cable.Close()
 		w.fs.Close()
 		cancel()
 	})

@@ -8,7 +8,9 @@ import (
 
 	"github.com/genesis-esl/genesis/call"
 	"github.com/genesis-esl/genesis/call/ring"
+	"github.com/genesis-esl/genesis/esl"
 	"github.com/genesis-esl/genesis/esl/esltest"
+	"github.com/genesis-esl/genesis/internal/faultproxy"
 )
 
 // soon is what must not take as long as a ringing telephone.
@@ -295,6 +297,56 @@ func TestConnectCallerHangsUp(t *testing.T) {
 		t.Errorf("the others rang for %s more", took)
 	}
 	w.empty()
+}
+
+// TestConnectionLostForLong keeps FreeSWITCH out of reach until Ring or Connect has returned: the leg that is asked for
+// a digit, or talks, is hung up when the connection is back.
+func TestConnectionLostForLong(t *testing.T) {
+	confirmed := ring.Confirmed(ring.Confirm{File: "tone_stream://%(600000,0,440)"})
+	for name, run := range map[string]func(w *world, r *ring.Ringer, caller *call.Channel) error{
+		"while asked": func(w *world, r *ring.Ringer, _ *call.Channel) error {
+			_, err := r.Ring(w.ctx, w.calls, users("a"), ring.Parallel, confirmed)
+			return err
+		},
+		"while connected": func(w *world, r *ring.Ringer, caller *call.Channel) error {
+			_, _, err := r.Connect(w.ctx, leg{w.calls, caller}, users("a"), ring.Parallel)
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			caller, err := w.calls.Originate(w.ctx, call.Originate{To: call.To(call.User("caller", ""))})
+			if err != nil {
+				t.Fatal(err)
+			}
+			ended := make(chan error, 1)
+			go func() { ended <- run(w, newRinger(t, ring.Config{}), caller) }()
+			called := func() (up []*esltest.Call) {
+				for _, leg := range w.fs.Legs() {
+					if leg.UUID() != caller.UUID() && !leg.State().HungUp {
+						up = append(up, leg)
+					}
+				}
+				return up
+			}
+			poll(t, func() bool {
+				up := called()
+				return len(up) == 1 && (up[0].State().App == "play_and_get_digits" || up[0].State().BridgedTo != "")
+			})
+			w.cable.Refuse(true)
+			w.cable.Freeze() // both sockets at once: nothing goes over the other one
+			w.cable.Cut(faultproxy.RST)
+			if err := <-ended; !errors.Is(err, esl.ErrDisconnected) && !errors.Is(err, ring.ErrNoAnswer) {
+				t.Errorf("ended with %v", err)
+			}
+			if len(called()) != 1 {
+				t.Error("hung up without a connection")
+			}
+			w.cable.Thaw()
+			w.cable.Refuse(false)
+			poll(t, func() bool { return len(called()) == 0 })
+		})
+	}
 }
 
 // TestVars sets variables on every leg, those of a destination over those of all.
