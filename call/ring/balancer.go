@@ -20,7 +20,9 @@ const (
 )
 
 // Balancer counts calls per destination, from the first ring to the hangup. An attempt without an answer is a call
-// too. It is safe for concurrent use.
+// too. A call ends for it with the Answer's channel: after Session.Connect that is with the connection of the session,
+// while the two still talk, as nobody hears of their hangup. Session.Bridge, or Ringer.Connect, is counted to its end.
+// It is safe for concurrent use.
 type Balancer interface {
 	// Take picks one of ids, which are at least one, by rule, and counts a call for it until End, in one step: two
 	// who ask at the same time do not get the same one. When nobody waits for the answer any more, End is called at once.

@@ -17,7 +17,8 @@
 //
 // A Balancer counts calls per destination from the first ring to the hangup, and remembers who has been idle for
 // how long. NewMemory's knows the calls of this process, NewRedis' those of all that share it; the counts of a
-// crashed process expire there.
+// crashed process expire there. Connect the answer with Session.Bridge or Ringer.Connect: after Session.Connect nobody
+// hears of the hangup, and whoever still talks counts as idle.
 //
 // # When not to use it
 //
