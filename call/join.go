@@ -102,6 +102,10 @@ func (k *Controller) Up(ctx context.Context, up esl.Up) {
 		return
 	}
 	for _, c := range k.all() {
+		// A call that was made since then has not been able to tell of itself yet.
+		if c.unborn() || c.eventsSoFar() == 0 && k.exists(ctx, c) {
+			continue
+		}
 		c.Ended()
 		k.release(c)
 	}

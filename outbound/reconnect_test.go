@@ -190,6 +190,42 @@ func TestConnectionLostForLong(t *testing.T) {
 	w.untilTrue(func() bool { return len(w.phones()) == 0 })
 }
 
+// TestOriginateOverRestart makes calls as soon as FreeSWITCH is there again, on one socket, while
+// the other one tells that all calls of before are gone.
+func TestOriginateOverRestart(t *testing.T) {
+	type made struct {
+		ch  *call.Channel
+		err error
+	}
+	w := serve(t, scenarioConfig(), func(context.Context, *outbound.Session) error { return nil })
+	ctl := control(t, w)
+	for range 4 {
+		if err := w.fs.Stop(); err != nil {
+			t.Fatal(err)
+		}
+		calls := make(chan made, 5)
+		for range cap(calls) {
+			go func() {
+				ch, err := ctl.Originate(w.ctx, call.Originate{To: call.To(call.User("1000", ""))})
+				calls <- made{ch, err}
+			}()
+		}
+		if err := w.fs.Resume(); err != nil {
+			t.Fatal(err)
+		}
+		result(t, w, w.up)
+		for range cap(calls) {
+			m := result(t, w, calls)
+			if m.err != nil {
+				continue // its socket was lost with the FreeSWITCH of before
+			}
+			if leg := w.fs.Leg(m.ch.UUID()); m.ch.Err() != nil && leg != nil && !leg.State().HungUp {
+				t.Errorf("Originate returned a channel with %v, the call is up", m.ch.Err())
+			}
+		}
+	}
+}
+
 // TestStateAfterOutage lets a call be answered, and another be connected, while the
 // connection is lost: their channels learn of it, also where somebody waits already.
 func TestStateAfterOutage(t *testing.T) {
