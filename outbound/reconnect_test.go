@@ -232,7 +232,8 @@ func TestStateAfterOutage(t *testing.T) {
 	cfg := scenarioConfig()
 	cfg.Extensions = []esltest.Extension{{Match: "^7100$", Actions: []esltest.Action{{App: "ring_ready"}, {App: "park"}}}}
 	w := serve(t, cfg, func(context.Context, *outbound.Session) error { return nil })
-	ctl := control(t, w)
+	down := make(chan error, 1)
+	ctl := control(t, w, func(cfg *esl.ClientConfig) { cfg.OnDown = func(err error) { down <- err } })
 	placed, err := w.fs.Call(w.ctx, esltest.CallConfig{To: "7100"})
 	if err != nil {
 		t.Fatal(err)
@@ -254,7 +255,9 @@ func TestStateAfterOutage(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.fs.CutConnections()
-	w.untilTrue(func() bool { _, err := ringing.GetVariable(w.ctx, "a"); return err != nil })
+	if err := result(t, w, down); err == nil {
+		t.Error("a lost connection has no error")
+	}
 	waited := make(chan error, 2)
 	go func() { waited <- ringing.WaitAnswer(w.ctx) }()
 	go func() { waited <- unseen.WaitPark(w.ctx) }()
