@@ -174,11 +174,11 @@ func (c *Channel) notConnected(ctx context.Context, other *Channel, err error) e
 			if leg.ctx.Err() != nil {
 				return leg.Err()
 			}
-			out, failed := c.t.API(ctx, "uuid_exists "+leg.uuid)
+			there, failed := exists(ctx, c.t, leg.uuid)
 			if failed != nil {
 				return c.explain(ctx, failed)
 			}
-			if strings.TrimSpace(out) == "false" {
+			if !there {
 				return leg.explain(ctx, err)
 			}
 		}

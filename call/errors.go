@@ -112,3 +112,9 @@ func errorLabel(err error) string {
 		return "other"
 	}
 }
+
+// isRefused tells whether FreeSWITCH has answered a command with an error.
+func isRefused(err error) bool {
+	var refused *esl.ReplyError
+	return errors.As(err, &refused)
+}

@@ -81,8 +81,7 @@ func (c *Channel) Discard(ctx context.Context, cause Cause) error {
 	}
 	ups := k.upsSoFar()
 	err := c.Hangup(ctx, cause)
-	var refused *esl.ReplyError
-	if err != nil && !errors.As(err, &refused) && checkToken("hangup cause", string(cause)) == nil {
+	if err != nil && !isRefused(err) && checkToken("hangup cause", string(cause)) == nil {
 		k.owe(ctx, namedLegs{uuids: []string{c.uuid}, cause: cause}, ups)
 	}
 	return err

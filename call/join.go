@@ -103,7 +103,7 @@ func (k *Controller) Up(ctx context.Context, up esl.Up) {
 	}
 	for _, c := range k.all() {
 		// A call that was made since then has not been able to tell of itself yet.
-		if c.unborn() || c.eventsSoFar() == 0 && k.exists(ctx, c) {
+		if c.unborn() || c.eventsSoFar() == 0 && k.mayExist(ctx, c) {
 			continue
 		}
 		c.Ended()

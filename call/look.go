@@ -42,7 +42,7 @@ func (k *Controller) lookAgain(ctx context.Context, channels []*Channel) {
 		turn <- struct{}{}
 		looks.Go(func() {
 			defer func() { <-turn }()
-			if err := k.ask(ctx, c); isGone(err) || isRefused(err) && !k.exists(ctx, c) {
+			if err := k.ask(ctx, c); isGone(err) || isRefused(err) && !k.mayExist(ctx, c) {
 				c.Ended()
 				k.release(c)
 			}
@@ -51,11 +51,16 @@ func (k *Controller) lookAgain(ctx context.Context, channels []*Channel) {
 	looks.Wait()
 }
 
-// exists asks whether there is a channel, for a user who may not have it described. One of
-// which that is not known is taken to be there.
-func (k *Controller) exists(ctx context.Context, c *Channel) bool {
-	out, err := k.t.API(ctx, "uuid_exists "+c.uuid)
-	return err != nil || strings.TrimSpace(out) != "false"
+// exists asks whether there is a channel.
+func exists(ctx context.Context, t Transport, uuid string) (bool, error) {
+	out, err := t.API(ctx, "uuid_exists "+uuid)
+	return strings.TrimSpace(out) != "false", err
+}
+
+// mayExist is exists for a channel that is taken to be there unless it is known that it is not.
+func (k *Controller) mayExist(ctx context.Context, c *Channel) bool {
+	there, err := exists(ctx, &k.t, c.uuid)
+	return there || err != nil
 }
 
 // ask is look that returns the error when FreeSWITCH has no such channel, or refuses to describe it.
@@ -117,10 +122,4 @@ func (c *Channel) place(dump *esl.Event) {
 	case state != StateExecute:
 		c.parked = false
 	}
-}
-
-// isRefused reports whether FreeSWITCH has answered a command with an error.
-func isRefused(err error) bool {
-	var refused *esl.ReplyError
-	return errors.As(err, &refused)
 }

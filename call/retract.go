@@ -35,9 +35,8 @@ func (k *Controller) cancel(over context.Context, legs namedLegs) error {
 // endLegs ends the legs there are, and tells how many, where FreeSWITCH says so. There
 // may be none yet, or none any more.
 func (k *Controller) endLegs(ctx context.Context, legs namedLegs, cause Cause) (found int, err error) {
-	var refused *esl.ReplyError
 	if legs.mark != "" {
-		if _, err := k.t.API(ctx, legs.hupall(cause)); !errors.As(err, &refused) {
+		if _, err := k.t.API(ctx, legs.hupall(cause)); !isRefused(err) {
 			return 0, err
 		}
 	}
@@ -46,7 +45,7 @@ func (k *Controller) endLegs(ctx context.Context, legs namedLegs, cause Cause) (
 		switch {
 		case err == nil:
 			found++
-		case !errors.As(err, &refused):
+		case !isRefused(err):
 			return found, err
 		}
 	}

@@ -2,7 +2,6 @@ package call
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -153,8 +152,7 @@ func (c *Channel) GetVariable(ctx context.Context, name string) (value string, e
 		return c.remoteVariable(ctx, name)
 	}
 	reply, err := c.t.Send(ctx, esl.Line("getvar "+name))
-	var refused *esl.ReplyError
-	if errors.As(err, &refused) {
+	if isRefused(err) {
 		return "", nil // so FreeSWITCH says that it is not set (recording h1_async_full)
 	}
 	if err != nil {

@@ -49,24 +49,33 @@ func TestServeReturnsClosed(t *testing.T) {
 	}
 }
 
+// fate counts what becomes of events.
+type fate struct{ handed, dropped atomic.Int64 }
+
+// hooks count, and close queued at a reply to nothing.
+func (f *fate) hooks(queued chan struct{}) *esl.Hooks {
+	return &esl.Hooks{
+		Events: func(batch []*esl.Event) { f.handed.Add(int64(len(batch))) },
+		Dropped: func(reason string, n int) {
+			switch reason {
+			case "shutdown":
+				f.dropped.Add(int64(n))
+			case "unexpected_reply":
+				close(queued)
+			}
+		},
+	}
+}
+
 // TestShutdownCountsOnce: when ctx ends, each event that came has been handed over or is
 // dropped, and what the hooks saw handed over is what the handler got.
 func TestShutdownCountsOnce(t *testing.T) {
 	const events = 1000
 	l := listen(t)
-	var handed, handled, dropped atomic.Int64
+	var handled atomic.Int64
+	var fate fate
 	queued, first := make(chan struct{}), make(chan struct{})
-	client, err := esl.NewClient(esl.ClientConfig{Addr: l.Addr().String(), Hooks: &esl.Hooks{
-		Events: func(batch []*esl.Event) { handed.Add(int64(len(batch))) },
-		Dropped: func(reason string, n int) {
-			switch reason {
-			case "shutdown":
-				dropped.Add(int64(n))
-			case "unexpected_reply":
-				close(queued)
-			}
-		},
-	}})
+	client, err := esl.NewClient(esl.ClientConfig{Addr: l.Addr().String(), Hooks: fate.hooks(queued)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -94,8 +103,8 @@ func TestShutdownCountsOnce(t *testing.T) {
 	if got := receive(t, end, "Serve"); got.err != nil {
 		t.Error(got.err)
 	}
-	if handed.Load() != handled.Load() || handed.Load()+dropped.Load() != events {
-		t.Errorf("%d events came: %d were handed over, %d handled, %d dropped", events, handed.Load(), handled.Load(), dropped.Load())
+	if fate.handed.Load() != handled.Load() || fate.handed.Load()+fate.dropped.Load() != events {
+		t.Errorf("%d events came: %d were handed over, %d handled, %d dropped", events, fate.handed.Load(), handled.Load(), fate.dropped.Load())
 	}
 }
 
@@ -109,19 +118,10 @@ func TestShutdownWithinABatch(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			l := listen(t)
-			var handed, handled, dropped atomic.Int64
+			var handled atomic.Int64
+			var fate fate
 			queued, first := make(chan struct{}), make(chan struct{})
-			client, err := esl.NewClient(esl.ClientConfig{Addr: l.Addr().String(), Hooks: &esl.Hooks{
-				Events: func(batch []*esl.Event) { handed.Add(int64(len(batch))) },
-				Dropped: func(reason string, n int) {
-					switch reason {
-					case "shutdown":
-						dropped.Add(int64(n))
-					case "unexpected_reply":
-						close(queued)
-					}
-				},
-			}})
+			client, err := esl.NewClient(esl.ClientConfig{Addr: l.Addr().String(), Hooks: fate.hooks(queued)})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -147,8 +147,8 @@ func TestShutdownWithinABatch(t *testing.T) {
 			far.send(bytes.Repeat(event("CHANNEL_CREATE"), events-1))
 			far.reply("+OK") // to nothing; events that came before it are in the queue when it is read
 			receive(t, served, "Serve")
-			if handled.Load() != last || handed.Load() != last || dropped.Load() != events-last {
-				t.Errorf("%d events came: %d were handed over, %d handled, %d dropped", events, handed.Load(), handled.Load(), dropped.Load())
+			if handled.Load() != last || fate.handed.Load() != last || fate.dropped.Load() != events-last {
+				t.Errorf("%d events came: %d were handed over, %d handled, %d dropped", events, fate.handed.Load(), handled.Load(), fate.dropped.Load())
 			}
 		})
 	}

@@ -17,6 +17,18 @@ func (p *peer) subscribed() {
 	p.reply("+OK event listener enabled plain")
 }
 
+// subscribedStatus answers a BgAPI of status that subscribes first, and takes its result.
+func (p *peer) subscribedStatus(done <-chan outcome[string]) {
+	p.t.Helper()
+	p.subscribed()
+	id := p.job("status")
+	p.reply("+OK Job-UUID: " + id)
+	p.send(jobEvent(id, "UP"))
+	if got := receive(p.t, done, "the job"); got.value != "UP" || got.err != nil {
+		p.t.Errorf("got %q, %v", got.value, got.err)
+	}
+}
+
 // job reads a bgapi and returns its Job-UUID.
 func (p *peer) job(cmd string) string {
 	p.t.Helper()
@@ -185,13 +197,7 @@ func TestBgAPIAfterUnsubscribing(t *testing.T) {
 				receive(t, sent, command)
 			}
 			done := start(func() (string, error) { return c.BgAPI(ctx, "status") })
-			far.subscribed()
-			id := far.job("status")
-			far.reply("+OK Job-UUID: " + id)
-			far.send(jobEvent(id, "UP"))
-			if got := receive(t, done, "the job"); got.value != "UP" || got.err != nil {
-				t.Errorf("got %q, %v", got.value, got.err)
-			}
+			far.subscribedStatus(done)
 		})
 	}
 }
@@ -207,13 +213,7 @@ func TestBgAPIWhileUnsubscribing(t *testing.T) {
 	far.reply("+OK event listener enabled plain")
 	far.reply("+OK no longer listening for events")
 	receive(t, sent, "noevents")
-	far.subscribed()
-	id := far.job("status")
-	far.reply("+OK Job-UUID: " + id)
-	far.send(jobEvent(id, "UP"))
-	if got := receive(t, done, "the job"); got.value != "UP" || got.err != nil {
-		t.Errorf("got %q, %v", got.value, got.err)
-	}
+	far.subscribedStatus(done)
 }
 
 // TestBgAPIAgainstUnsubscribing: an application that always unsubscribes is told.
