@@ -52,7 +52,7 @@ func compareEvents(ctx context.Context, s settings) error {
 		{name: "eslgo", receive: theirs},
 	}
 	for _, load := range []string{"mix", "small", "large", "json", "xml"} {
-		for _, atOnce := range []int{eachEvent, s.write} {
+		for _, atOnce := range append([]int{eachEvent}, s.writes...) {
 			for _, way := range ways {
 				sub := *way
 				sub.payload, sub.atOnce = load, atOnce

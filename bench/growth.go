@@ -26,7 +26,7 @@ func compareGrowth(ctx context.Context, s settings) error {
 	total, rates := 20_000, make([]samples, len(counts))
 	for round := -1; round < s.rounds; round++ {
 		for i, n := range counts {
-			run := &stream{fs: fs, load: load, atOnce: s.write, rounds: load.rounds(total / n)}
+			run := &stream{fs: fs, load: load, atOnce: s.writes.most(), rounds: load.rounds(total / n)}
 			rate, err := manyConnections(ctx, run, n)
 			if err != nil {
 				return err

@@ -19,6 +19,8 @@ import (
 	"os/signal"
 	"runtime"
 	"runtime/pprof"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -30,10 +32,34 @@ type settings struct {
 	testdata string
 	rounds   int           // measurements of each
 	each     time.Duration // about how long a measurement takes
-	write    int           // bytes that are sent at a time
+	writes   writes
 	short    bool
 	match    string // of the subjects of the group events
 }
+
+// writes are the sizes, in bytes, in which events are sent, where not each by itself.
+type writes []int
+
+func (w writes) String() string {
+	return strings.ReplaceAll(strings.Trim(fmt.Sprint([]int(w)), "[]"), " ", ",")
+}
+
+// Set takes sizes separated by commas.
+func (w *writes) Set(list string) error {
+	var sizes writes
+	for size := range strings.SplitSeq(list, ",") {
+		n, err := strconv.Atoi(size)
+		if err != nil || n <= 0 {
+			return fmt.Errorf("%q: allowed are numbers from 1, separated by commas", size)
+		}
+		sizes = append(sizes, n)
+	}
+	*w = sizes
+	return nil
+}
+
+// most is the largest size.
+func (w writes) most() int { return slices.Max(w) }
 
 type group struct {
 	name, title string
@@ -52,21 +78,17 @@ var groups = []group{
 }
 
 func main() {
-	var s settings
+	s := settings{writes: writes{16 << 10, 64 << 10}}
 	role := flag.String("role", "", "what a child process is; used by the program itself")
 	flag.StringVar(&s.testdata, "testdata", "../testdata/transcripts", "directory of the recordings")
 	flag.IntVar(&s.rounds, "rounds", 5, "measurements of each; the median is printed")
 	flag.DurationVar(&s.each, "each", time.Second, "about how long a measurement takes")
-	flag.IntVar(&s.write, "write", 64<<10, "how many bytes of events are sent at a time, where not each by itself")
+	flag.Var(&s.writes, "write", "how many `bytes` of events are sent at a time, where not each by itself; several numbers separated by commas")
 	flag.BoolVar(&s.short, "short", false, "a quick look: fewer and shorter measurements")
 	flag.StringVar(&s.match, "match", "", "of the group events, only rows with this in their name")
 	only := flag.String("only", "", "groups to run, separated by commas; all when empty")
 	profile := flag.String("cpuprofile", "", "write a CPU profile to this file")
 	flag.Parse()
-	if s.write <= 0 {
-		fmt.Fprintf(os.Stderr, "bench: -write %d: allowed are numbers from 1\n", s.write)
-		os.Exit(2)
-	}
 	if s.short {
 		s.rounds, s.each = 3, 150*time.Millisecond
 	}

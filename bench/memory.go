@@ -84,7 +84,7 @@ func measureBacklog(ctx context.Context, s settings, load *payload) error {
 	defer fs.stop()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	run := &stream{fs: fs, load: load, atOnce: s.write, rounds: load.rounds(50_000)}
+	run := &stream{fs: fs, load: load, atOnce: s.writes.most(), rounds: load.rounds(50_000)}
 	firsts, lasts := firstOfCalls(load), map[string]uint64{}
 	var seen, disordered int64
 	var hurry atomic.Bool
