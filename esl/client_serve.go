@@ -241,7 +241,7 @@ func (c *Client) run(ctx context.Context, conn *Conn, up Up, h Handler) error {
 	c.mu.Lock()
 	c.events = nil
 	c.mu.Unlock()
-	c.seen.since = time.Now()
+	c.seen.since = conn.endedAt() // the handler may have had much to do since
 	if c.cfg.OnDown != nil {
 		c.cfg.OnDown(err)
 	}

@@ -191,6 +191,34 @@ func TestRestart(t *testing.T) {
 	}
 }
 
+// TestDownCountsFromTheLoss: how long the Client was without a connection is counted from its end, and not from
+// when the handler was done with the events that had come by then.
+func TestDownCountsFromTheLoss(t *testing.T) {
+	l := listen(t)
+	lost := make(chan time.Time, 10)
+	s := serve(t, esl.ClientConfig{
+		Addr: l.Addr().String(),
+		Hooks: &esl.Hooks{
+			Disconnected: func(esl.ConnInfo, error) { lost <- time.Now() },
+			Events: func([]*esl.Event) { // the handler takes its time
+				since := receive(t, lost, "the loss")
+				timer := time.NewTimer(200*time.Millisecond - time.Since(since))
+				defer timer.Stop()
+				<-timer.C
+			},
+		},
+	})
+	far := accept(t, l)
+	far.enter()
+	receive(t, s.ups, "the first Up")
+	far.send(event("HEARTBEAT"))
+	far.fin()
+	accept(t, l).enter()
+	if up := receive(t, s.ups, "Up"); up.Down < 200*time.Millisecond {
+		t.Errorf("down for %v, want 200 ms at least", up.Down)
+	}
+}
+
 // TestHalfOpen: nothing arrives and nothing ends; the silence is noticed, on the
 // event connection and on the one for commands.
 func TestHalfOpen(t *testing.T) {

@@ -74,7 +74,8 @@ type Conn struct {
 
 	mu          sync.Mutex
 	err         error
-	established bool // ConnectEnd has seen no error
+	over        time.Time // when err came
+	established bool      // ConnectEnd has seen no error
 	notice      string
 	replies     replyQueue
 	out         []byte // messages not yet handed to the socket
@@ -133,6 +134,13 @@ func (c *Conn) Err() error {
 	return c.err
 }
 
+// endedAt returns when the connection ended.
+func (c *Conn) endedAt() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.over
+}
+
 // LocalAddr returns our end of the connection.
 func (c *Conn) LocalAddr() net.Addr { return c.nc.LocalAddr() }
 
@@ -156,7 +164,7 @@ func (c *Conn) fail(cause error) {
 	if cause == io.EOF && c.notice != "" {
 		cause = fmt.Errorf("%w after FreeSWITCH said %q", io.EOF, c.notice)
 	}
-	c.err = cause
+	c.err, c.over = cause, time.Now()
 	waiting := c.replies.drain()
 	jobs := c.jobs.drain()
 	handed, established := c.handed, c.established
