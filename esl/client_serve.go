@@ -80,7 +80,7 @@ func (c *Client) serve(ctx context.Context, h Handler) error {
 		}
 		wait := c.cfg.Backoff.wait(failures)
 		failures++
-		if ctx.Err() != nil {
+		if ctx.Err() != nil || c.isClosed() { // which ctx learns of a moment later
 			return nil
 		}
 		if c.cfg.Hooks.Retry != nil {

@@ -7,6 +7,7 @@ import (
 	"net"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/genesis-esl/genesis/esl"
 	"github.com/genesis-esl/genesis/esl/esltest"
@@ -47,6 +48,30 @@ func TestServeReturnsClosed(t *testing.T) {
 		}
 		client.Close()
 	}
+}
+
+// TestCloseIsNoLoss: whoever closes the Client is not told that it will dial again.
+func TestCloseIsNoLoss(t *testing.T) {
+	l := listen(t)
+	retries := make(chan error, 10)
+	var client *esl.Client
+	client, err := esl.NewClient(esl.ClientConfig{
+		Addr:  l.Addr().String(),
+		Hooks: &esl.Hooks{Retry: func(_ time.Duration, err error) { retries <- err }},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	end := start(func() (struct{}, error) {
+		return struct{}{}, client.Serve(within(t), esl.HandlerFunc(func(context.Context, *esl.Event) { client.Close() }))
+	})
+	far := accept(t, l)
+	far.enter()
+	far.send(event("NOTIFY"))
+	if got := receive(t, end, "Serve"); !errors.Is(got.err, esl.ErrClosed) {
+		t.Errorf("Serve returned %v, want ErrClosed", got.err)
+	}
+	nothing(t, retries, "the reason to dial again")
 }
 
 // fate counts what becomes of events.
