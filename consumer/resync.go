@@ -74,7 +74,7 @@ type tracker struct {
 // round is one comparison. It ends when the mark comes back on the event socket:
 // events that were on their way when the list was made have come by then.
 type round struct {
-	mark    string
+	mark    string          // of the list that was asked for last
 	before  map[string]bool // calls not over when the connection came up
 	touched map[string]bool // calls with events since then
 	rows    map[string]row
@@ -196,7 +196,7 @@ func (t *tracker) up(client *esl.Client) {
 	if t == nil {
 		return
 	}
-	r := &round{mark: rand.Text(), before: map[string]bool{}, touched: map[string]bool{}, over: make(chan struct{})}
+	r := &round{before: map[string]bool{}, touched: map[string]bool{}, over: make(chan struct{})}
 	t.mu.Lock()
 	for uuid, c := range t.calls {
 		if c.over {
@@ -311,10 +311,11 @@ func (t *tracker) compare(ctx context.Context, client *esl.Client, r *round) err
 	for _, row := range list.Rows {
 		rows[row.UUID] = row
 	}
+	mark := rand.Text() // that of an attempt before may come yet, and events have not caught up with this list then
 	t.mu.Lock()
-	r.rows = rows
+	r.rows, r.mark = rows, mark
 	t.mu.Unlock()
-	_, err = client.Send(ctx, markCommand{r.mark})
+	_, err = client.Send(ctx, markCommand{mark})
 	return err
 }
 
@@ -329,7 +330,7 @@ func (m markCommand) BuildMessage() string {
 func (t *tracker) finish(ctx context.Context, mark string) {
 	t.mu.Lock()
 	r := t.round
-	if r == nil || r.mark != mark {
+	if r == nil || r.rows == nil || r.mark != mark {
 		t.mu.Unlock()
 		return
 	}

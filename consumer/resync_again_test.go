@@ -1,0 +1,96 @@
+package consumer_test
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"net"
+	"sync/atomic"
+	"testing"
+
+	"github.com/genesis-esl/genesis/esl"
+	"github.com/genesis-esl/genesis/esl/esltest"
+)
+
+// mute is a connection that ends with the answer to a mark.
+type mute struct {
+	net.Conn
+	asked atomic.Bool
+}
+
+func (m *mute) Write(p []byte) (int, error) {
+	if bytes.Contains(p, []byte("Resync-Mark")) {
+		m.asked.Store(true)
+	}
+	return m.Conn.Write(p)
+}
+
+func (m *mute) Read(p []byte) (int, error) {
+	n, err := m.Conn.Read(p)
+	if m.asked.Load() {
+		return 0, io.EOF
+	}
+	return n, err
+}
+
+func count(commands []string, command string) (n int) {
+	for _, c := range commands {
+		if c == command {
+			n++
+		}
+	}
+	return n
+}
+
+// TestComparisonAgain: the mark of a comparison that failed does not complete the one that is tried after it, whose list
+// is newer than the events before that mark.
+func TestComparisonAgain(t *testing.T) {
+	var lists atomic.Int64
+	var server *esltest.Server
+	server = esltest.NewUnstartedServer(esltest.Config{APICommands: map[string]func(context.Context, string) string{
+		"show": func(context.Context, string) string {
+			if lists.Add(1) == 1 {
+				return `{"row_count":0}`
+			}
+			for _, name := range []string{"CHANNEL_CREATE", "CHANNEL_ANSWER"} {
+				if err := server.Fire(name, []esl.Header{{Name: "Unique-ID", Value: "begun"}}, ""); err != nil {
+					t.Error(err)
+				}
+			}
+			return `{"row_count":1,"rows":[{"uuid":"begun"}]}`
+		},
+	}})
+	if err := server.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(server.Close)
+	app, answered := newApp(), make(chan struct{}, 1)
+	app.QueueEvents = 1 // so that a handler that takes its time holds up the mark
+	known := newCalls(app)
+	app.HandleFunc("NOTIFY", func(context.Context, *esl.Event) error {
+		eventually(t, "the second mark", func() bool { return count(server.Commands(), "sendevent CUSTOM") == 2 })
+		return nil
+	})
+	app.HandleFunc("CHANNEL_ANSWER", func(context.Context, *esl.Event) error { answered <- struct{}{}; return nil })
+	app.OnUp(func(context.Context, esl.Up) {
+		for range 2 { // one with the handler, one that waits for room
+			if err := server.Fire("NOTIFY", nil, ""); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	var dialled atomic.Int64
+	serveAs(t, app, esl.ClientConfig{Addr: server.Addr(), Dial: func(ctx context.Context, network, addr string) (net.Conn, error) {
+		nc, err := new(net.Dialer).DialContext(ctx, network, addr)
+		if dialled.Add(1) == 2 { // the first is for events
+			nc = &mute{Conn: nc}
+		}
+		return nc, err
+	}})
+	await(t, answered, "the call")
+	known.mu.Lock()
+	defer known.mu.Unlock()
+	if known.begun["begun"] != 1 {
+		t.Errorf("the call began %d times, told by comparison: %v", known.begun["begun"], known.resyncs)
+	}
+}
