@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -53,10 +54,14 @@ func New() *App { return new(App) }
 var ErrServing = errors.New("consumer: the app is being served")
 
 // Handle registers a handler for events of a name: FreeSWITCH's event name
-// ("CHANNEL_ANSWER"), the subclass of a CUSTOM event ("sofia::register"), or "*"
-// for every event. Handlers of one event run one after the other in the order of
+// ("CHANNEL_ANSWER"), the subclass of a CUSTOM event ("sofia::register", also
+// "CUSTOM sofia::register"), or "*" for every event. Handlers of one event run one after the other in the order of
 // registration. What is wrong with a registration is told by Err and by Serve.
 func (a *App) Handle(name string, h Handler, opts ...Option) {
+	name = strings.TrimSpace(name) // as the client does that subscribes
+	if class, ok := strings.CutPrefix(name, "CUSTOM "); ok && !esl.IsEventName(class) {
+		name = class
+	}
 	r := &registration{name: name, handler: h}
 	var errs []error
 	if name == "" {

@@ -71,6 +71,19 @@ func TestUnhandledEventsAreLeft(t *testing.T) {
 	j.want(t, "answer:2")
 }
 
+// TestNamesAsFreeSWITCHTakesThem: what can be subscribed to is handled.
+func TestNamesAsFreeSWITCHTakesThem(t *testing.T) {
+	var j journal
+	app := newApp()
+	app.HandleFunc("CUSTOM sofia::register", j.handler("register"))
+	app.HandleFunc(" CHANNEL_ANSWER ", j.handler("answer"))
+	if got, want := app.Events(), []string{"CHANNEL_ANSWER", "HEARTBEAT", "sofia::register"}; !slices.Equal(got, want) {
+		t.Errorf("subscribes to %q, want %q", got, want)
+	}
+	run(t, app, custom("sofia::register", "a", 1), event("CHANNEL_ANSWER", "a", 2))
+	j.want(t, "register:1", "answer:2")
+}
+
 func TestManyNamesAreBounded(t *testing.T) {
 	app := newApp()
 	app.HandleFunc("*", func(context.Context, *esl.Event) error { return nil })
