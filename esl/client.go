@@ -81,7 +81,9 @@ type ClientConfig struct {
 	// IdleTimeout is how long the event connection may be silent before it is taken
 	// for dead. Default three heartbeats: of the interval that FreeSWITCH announces
 	// (Heartbeat-Interval), or 60 s where it announces none. Where
-	// event-heartbeat-interval is 60 s or more it has to be set.
+	// event-heartbeat-interval is 60 s or more it has to be set. The command connection
+	// has five times as long for an api command, but for one that was silent as well when
+	// the event connection was taken for dead.
 	IdleTimeout time.Duration
 	// Queue bounds the events that wait for the handler.
 	Queue QueueLimits

@@ -241,6 +241,9 @@ func (c *Client) run(ctx context.Context, conn *Conn, up Up, h Handler) error {
 	c.mu.Lock()
 	c.events = nil
 	c.mu.Unlock()
+	if commands := c.control.get(); errors.Is(err, ErrIdle) && commands != nil {
+		commands.doubt() // whoever is silent on both is gone, and no api command keeps him
+	}
 	c.seen.since = conn.endedAt() // the handler may have had much to do since
 	if c.cfg.OnDown != nil {
 		c.cfg.OnDown(err)

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"strings"
 	"testing"
 	"time"
 
@@ -216,32 +215,6 @@ func TestDownCountsFromTheLoss(t *testing.T) {
 	accept(t, l).enter()
 	if up := receive(t, s.ups, "Up"); up.Down < 200*time.Millisecond {
 		t.Errorf("down for %v, want 200 ms at least", up.Down)
-	}
-}
-
-// TestHalfOpen: nothing arrives and nothing ends; the silence is noticed, on the
-// event connection and on the one for commands.
-func TestHalfOpen(t *testing.T) {
-	srv := simulated(t, esltest.Config{Heartbeat: 10 * time.Millisecond})
-	proxy := through(t, srv.Addr())
-	s := serve(t, esl.ClientConfig{Addr: proxy.Addr(), IdleTimeout: 100 * time.Millisecond, DialTimeout: 100 * time.Millisecond})
-	receive(t, s.ups, "the first Up")
-	if _, err := s.API(within(t), "status"); err != nil {
-		t.Fatal(err)
-	}
-	proxy.Freeze()
-	pending := start(func() (string, error) { return s.BgAPI(within(t), "status") })
-	if err := receive(t, s.downs, "OnDown"); !errors.Is(err, esl.ErrIdle) {
-		t.Errorf("down with %v, want ErrIdle", err)
-	}
-	if got := receive(t, pending, "the command"); !errors.Is(got.err, esl.ErrDisconnected) {
-		t.Errorf("the command got %q, %v", got.value, got.err)
-	}
-	proxy.Cut(faultproxy.FIN)
-	proxy.Thaw()
-	receive(t, s.ups, "Up")
-	if got, err := s.BgAPI(within(t), "eval back"); err != nil || strings.TrimSpace(got) != "back" {
-		t.Errorf("got %q, %v", got, err)
 	}
 }
 

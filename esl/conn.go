@@ -65,6 +65,7 @@ type Conn struct {
 	done     chan struct{}
 	begun    time.Time    // of the monotonic clock, which nobody can set
 	lastRead atomic.Int64 // nanoseconds since begun
+	doubted  atomic.Int64 // lastRead when doubt was called, -1 before
 	idle     *time.Timer
 	// direct writes what the socket has room for, on whichever goroutine has a command.
 	// It is nil where writing may have to wait: a net.Pipe has no buffer, and TLS may
@@ -105,6 +106,7 @@ func NewConn(nc net.Conn, cfg ConnConfig) *Conn {
 		done:    make(chan struct{}),
 		begun:   time.Now(),
 	}
+	c.doubted.Store(-1)
 	if c.hooks == nil {
 		c.hooks = &Hooks{}
 	}
@@ -196,7 +198,7 @@ func (c *Conn) fail(cause error) {
 // when the silence so far can reach the limit.
 func (c *Conn) checkIdle() {
 	limit := c.idleTimeout()
-	if c.runsAPI() {
+	if c.runsAPI() && c.doubted.Load() != c.lastRead.Load() {
 		limit *= apiPatience
 	}
 	stalled := c.stalled.Load() // first: a pause that ends meanwhile has counted as a read
@@ -214,6 +216,12 @@ func (c *Conn) checkIdle() {
 
 // apiPatience is how much longer a silence may last while an api command runs.
 const apiPatience = 5
+
+// doubt has no patience with an api command until something is read again.
+func (c *Conn) doubt() {
+	c.doubted.Store(c.lastRead.Load())
+	c.checkIdle()
+}
 
 // runsAPI reports whether the command whose turn it is is an api command.
 func (c *Conn) runsAPI() bool {
