@@ -34,7 +34,8 @@ import (
 // as json", once events are known to have caught up with that list. Calls that
 // both began and ended while the connection was down leave no trace. A user that
 // may not run "api show" gets no such events, and a warning in the log; so does a
-// client whose Filters keep this event out.
+// client whose Filters keep this event out, or whose Limits.Body is less than the
+// list takes: some 1 KiB for each channel.
 //
 // Keep a set of calls, not a counter: a call that began unseen and ends before the
 // comparison shows by its CHANNEL_HANGUP_COMPLETE alone.
@@ -234,7 +235,7 @@ func (t *tracker) ask(client *esl.Client, r *round) error {
 	err := t.compare(ctx, client, r)
 	// The command socket can be lost, or late, by itself; asking again does no harm.
 	// After the loss of the events the comparison of their new connection takes over.
-	for err != nil && !refused(err) && t.current(r) && pause(ctx, compareAgain) {
+	for err != nil && !lasting(err) && t.current(r) && pause(ctx, compareAgain) {
 		err = t.compare(ctx, client, r)
 	}
 	return err
@@ -270,10 +271,11 @@ func (t *tracker) giveUp(r *round) {
 // compareAgain is how long to wait before a comparison that failed is tried again.
 const compareAgain = 50 * time.Millisecond
 
-// refused reports whether FreeSWITCH said no, which it would say again.
-func refused(err error) bool {
+// lasting reports whether FreeSWITCH said no, which it would say again, or more than Limits allow, which ends the
+// command connection each time.
+func lasting(err error) bool {
 	var reply *esl.ReplyError
-	return errors.As(err, &reply)
+	return errors.As(err, &reply) || errors.Is(err, esl.ErrFrameTooLarge)
 }
 
 // pause waits for d, or until ctx ends; then it reports false.

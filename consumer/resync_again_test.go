@@ -4,10 +4,13 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"log/slog"
 	"net"
+	"strings"
 	"sync/atomic"
 	"testing"
 
+	"github.com/genesis-esl/genesis/consumer"
 	"github.com/genesis-esl/genesis/esl"
 	"github.com/genesis-esl/genesis/esl/esltest"
 )
@@ -92,5 +95,30 @@ func TestComparisonAgain(t *testing.T) {
 	defer known.mu.Unlock()
 	if known.begun["begun"] != 1 {
 		t.Errorf("the call began %d times, told by comparison: %v", known.begun["begun"], known.resyncs)
+	}
+}
+
+// TestListTooLong: FreeSWITCH is not asked again and again for a list of channels that exceeds the limit.
+func TestListTooLong(t *testing.T) {
+	var lists atomic.Int64
+	server := esltest.NewUnstartedServer(esltest.Config{APICommands: map[string]func(context.Context, string) string{
+		"show": func(context.Context, string) string {
+			lists.Add(1)
+			return strings.Repeat(" ", 1<<16)
+		},
+	}})
+	if err := server.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(server.Close)
+	app, warnings := newApp(), make(lines, 100)
+	app.Logger = slog.New(slog.NewTextHandler(warnings, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	app.HandleFunc(consumer.ResyncEvent, func(context.Context, *esl.Event) error { return nil })
+	serveAs(t, app, esl.ClientConfig{Addr: server.Addr(), Limits: esl.Limits{Body: 1 << 15}})
+	if line := await(t, warnings, "a warning"); !strings.Contains(line, esl.ErrFrameTooLarge.Error()) {
+		t.Errorf("logged %q, want it to say why", line)
+	}
+	if n := lists.Load(); n != 1 {
+		t.Errorf("asked %d times", n)
 	}
 }
