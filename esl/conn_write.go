@@ -76,7 +76,7 @@ func (q *replyQueue) drain() []*waiter {
 // well and the connection is fine), a *DisconnectedError when the connection ended
 // first, ErrInjection when cmd is not exactly one message (nothing was written),
 // and ctx's cause when ctx ended first: the command may run all the same, and its
-// reply, when it comes, is thrown away.
+// reply, when it comes, is thrown away. Nothing is written when ctx has ended already.
 func (c *Conn) Send(ctx context.Context, cmd Command) (*Reply, error) {
 	message, err := encodeCommand(cmd)
 	if err != nil {
@@ -88,7 +88,7 @@ func (c *Conn) Send(ctx context.Context, cmd Command) (*Reply, error) {
 // Pipeline writes all commands at once and waits for all answers. The replies are
 // in the order of the commands; the error is the first that any of them met, as
 // Send would return it, and the reply of a command that got none is nil.
-// When any command is refused with ErrInjection, none is written.
+// When any command is refused with ErrInjection, or ctx has ended already, none is written.
 func (c *Conn) Pipeline(ctx context.Context, cmds ...Command) ([]*Reply, error) {
 	messages := make([][]byte, len(cmds))
 	for i, cmd := range cmds {
@@ -99,6 +99,9 @@ func (c *Conn) Pipeline(ctx context.Context, cmds ...Command) ([]*Reply, error) 
 		messages[i] = message
 	}
 	replies := make([]*Reply, len(cmds))
+	if ctx.Err() != nil {
+		return replies, context.Cause(ctx)
+	}
 	places := make([]*waiter, 0, len(cmds))
 	infos := make([]sentCommand, len(cmds))
 	for i, message := range messages {
@@ -131,6 +134,9 @@ func (c *Conn) API(ctx context.Context, cmd string) (string, error) {
 }
 
 func (c *Conn) roundTrip(ctx context.Context, message []byte, from sender) (*Reply, error) {
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
 	info := c.commandStart(ctx, message)
 	var one [1]*waiter
 	places, err := c.enqueue(one[:0], from, message)

@@ -133,3 +133,23 @@ func checkSent(t *testing.T, nc net.Conn, take func() error, want []bool, cmds .
 		checkLost(t, err, want[i])
 	}
 }
+
+// TestEndedContext: whoever has given up already sends nothing.
+func TestEndedContext(t *testing.T) {
+	c, far := connected(t, esl.ConnConfig{})
+	gone := errors.New("gone")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(gone)
+	for name, send := range map[string]func() error{
+		"Send":     func() error { _, err := c.Send(ctx, esl.Line("exit")); return err },
+		"Pipeline": func() error { _, err := c.Pipeline(ctx, esl.Line("exit"), esl.Line("exit")); return err },
+		"API":      func() error { _, err := c.API(ctx, "originate user/1000 &park"); return err },
+		"BgAPI":    func() error { _, err := c.BgAPI(ctx, "originate user/1000 &park"); return err },
+	} {
+		if err := send(); !errors.Is(err, gone) {
+			t.Errorf("%s: got %v, want the cause of the end", name, err)
+		}
+	}
+	c.Close()
+	far.expectNothing()
+}
