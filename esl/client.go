@@ -185,8 +185,9 @@ func (c *Client) Subscriptions() []string {
 }
 
 // Subscribe adds events to what the Client subscribes to, now and after every
-// reconnect. Without a connection it only takes note. When FreeSWITCH refuses, with a
-// *ReplyError, the subscription stays as it was.
+// reconnect. When FreeSWITCH refuses, with a *ReplyError, the subscription stays as it was.
+// Without a connection it only takes note; what a reconnect finds to be refused is dropped
+// then, and Hooks.Retry is told.
 //
 // One call is carried out after the other, so that each has an answer of its own. It may be
 // called by a handler and by OnUp. While the event queue is full, when the answer would wait for
@@ -232,6 +233,9 @@ func (c *Client) subscribe(ctx context.Context, left <-chan struct{}, names []st
 	c.mu.Lock()
 	added, err := c.sub.add(names...)
 	conn, cmd := c.events, c.sub.command()
+	if conn == nil {
+		c.sub.unanswered = append(c.sub.unanswered, added...)
+	}
 	c.mu.Unlock()
 	if err != nil || len(added) == 0 || conn == nil {
 		return err
@@ -239,8 +243,11 @@ func (c *Client) subscribe(ctx context.Context, left <-chan struct{}, names []st
 	_, err = conn.Send(ctx, cmd)
 	var refused *ReplyError
 	switch {
-	case errors.Is(err, ErrDisconnected):
-		return nil // the next connection will ask for it
+	case errors.Is(err, ErrDisconnected): // the next connection will ask for it
+		c.mu.Lock()
+		c.sub.unanswered = append(c.sub.unanswered, added...)
+		c.mu.Unlock()
+		return nil
 	case errors.As(err, &refused):
 		c.mu.Lock()
 		c.sub.remove(added)

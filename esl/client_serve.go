@@ -149,14 +149,20 @@ func (c *Client) connect(ctx context.Context) (*Conn, Up, error) {
 	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
 	defer stop()
 	c.mu.Lock()
-	cmds := c.sub.commands()
-	c.events = conn
+	cmds, unanswered := c.sub.commands(), c.sub.unanswered
+	c.sub.unanswered, c.events = nil, conn
 	c.mu.Unlock()
 	up, err := c.enter(ctx, conn, cmds)
 	if err != nil {
 		_ = conn.Close()
+		var refused *ReplyError
 		c.mu.Lock()
 		c.events = nil
+		if errors.As(err, &refused) {
+			c.sub.remove(unanswered)
+		} else {
+			c.sub.unanswered = append(unanswered, c.sub.unanswered...)
+		}
 		c.mu.Unlock()
 		return nil, Up{}, err
 	}

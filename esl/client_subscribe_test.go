@@ -110,6 +110,46 @@ func TestSubscribeRefused(t *testing.T) {
 	receive(t, s.ups, "the second Up")
 }
 
+// TestSubscribeRefusedLater: what was asked for while there was no connection, or without an answer before it was lost,
+// and is refused by the next one, does not keep the Client out.
+func TestSubscribeRefusedLater(t *testing.T) {
+	l := listen(t)
+	s := serve(t, esl.ClientConfig{Addr: l.Addr().String(), Events: []string{"NOTIFY"}})
+	subscribe := func() <-chan outcome[struct{}] {
+		return start(func() (struct{}, error) { return struct{}{}, s.Subscribe(within(t), "TRAP", "my::event") })
+	}
+	for _, connected := range []bool{true, false} {
+		far := accept(t, l)
+		enter(far, "event plain HEARTBEAT NOTIFY")
+		receive(t, s.ups, "Up")
+		var noted <-chan outcome[struct{}]
+		if connected {
+			noted = subscribe()
+			far.expect("event plain HEARTBEAT NOTIFY TRAP CUSTOM my::event")
+		}
+		far.fin()
+		receive(t, s.downs, "OnDown")
+		if !connected {
+			noted = subscribe()
+		}
+		if got := receive(t, noted, "Subscribe"); got.err != nil {
+			t.Error(got.err)
+		}
+		far = accept(t, l)
+		far.send(esl.AppendAuthRequest(nil))
+		far.next()
+		far.reply("+OK accepted")
+		far.expect("event plain HEARTBEAT NOTIFY TRAP CUSTOM my::event")
+		far.reply("-ERR permission denied")
+		far.expectNothing()
+	}
+	enter(accept(t, l), "event plain HEARTBEAT NOTIFY")
+	receive(t, s.ups, "Up")
+	if got, want := s.Subscriptions(), []string{"HEARTBEAT", "NOTIFY"}; !slices.Equal(got, want) {
+		t.Errorf("subscribed to %v, want %v", got, want)
+	}
+}
+
 // TestSubscribeOneByOne: the refusal of one call is that of no other, and its names are not
 // subscribed to for anybody before FreeSWITCH has agreed.
 func TestSubscribeOneByOne(t *testing.T) {

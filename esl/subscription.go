@@ -26,6 +26,9 @@ type subscription struct {
 	names   []string // event names, in the order first asked for; ALL alone stands for all
 	classes []string // subclasses of CUSTOM
 	filters []Filter
+	// unanswered are those of names and classes that FreeSWITCH has not been asked for, or not
+	// said a word about.
+	unanswered []string
 }
 
 // add notes names, up to one that is none, and returns those that are new.
