@@ -149,6 +149,9 @@ func (c *Client) dialControl(ctx context.Context) (*Conn, error) {
 	// taken for dead. A restricted user may be refused; commands work all the same.
 	_, err = conn.Send(ctx, Line("event plain HEARTBEAT BACKGROUND_JOB"))
 	var refused *ReplyError
+	if errors.As(err, &refused) { // both, where one of them is not allowed
+		_, err = conn.Send(ctx, Line("event plain HEARTBEAT"))
+	}
 	switch {
 	case errors.As(err, &refused):
 		conn.setIdleTimeout(0)

@@ -61,3 +61,24 @@ func TestHalfOpenDuringAPI(t *testing.T) {
 		t.Errorf("got %q, %v", got, err)
 	}
 }
+
+// TestHalfOpenForARestrictedUser: a command connection whose user may not have the results of jobs has heartbeats all the
+// same, by which its silence is noticed.
+func TestHalfOpenForARestrictedUser(t *testing.T) {
+	srv := simulated(t, esltest.Config{
+		Heartbeat: 10 * time.Millisecond,
+		Users:     []esltest.User{{Name: "u@d", Password: "p", Events: []string{"HEARTBEAT"}}},
+	})
+	proxy := through(t, srv.Addr())
+	s := serve(t, esl.ClientConfig{Addr: proxy.Addr(), User: "u@d", Password: "p", IdleTimeout: 200 * time.Millisecond})
+	receive(t, s.ups, "the first Up")
+	if _, err := s.API(within(t), "status"); err != nil {
+		t.Fatal(err)
+	}
+	proxy.Freeze()
+	pending := start(func() (string, error) { return s.API(within(t), "status") })
+	receive(t, s.downs, "OnDown")
+	checkLost(t, receive(t, pending, "the command").err, true)
+	proxy.Cut(faultproxy.FIN)
+	proxy.Thaw()
+}
