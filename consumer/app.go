@@ -55,8 +55,10 @@ var ErrServing = errors.New("consumer: the app is being served")
 
 // Handle registers a handler for events of a name: FreeSWITCH's event name
 // ("CHANNEL_ANSWER"), the subclass of a CUSTOM event ("sofia::register", also
-// "CUSTOM sofia::register"), or "*" for every event. Handlers of one event run one after the other in the order of
-// registration. What is wrong with a registration is told by Err and by Serve.
+// "CUSTOM sofia::register"), or "*" for every event. "CUSTOM" takes whatever
+// subclass comes, but brings none: FreeSWITCH sends those that are asked for by
+// name (see Subscribe). Handlers of one event run one after the other in the order
+// of registration. What is wrong with a registration is told by Err and by Serve.
 func (a *App) Handle(name string, h Handler, opts ...Option) {
 	name = strings.TrimSpace(name) // as the client does that subscribes
 	if class, ok := strings.CutPrefix(name, "CUSTOM "); ok && !esl.IsEventName(class) {

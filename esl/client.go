@@ -57,7 +57,8 @@ type ClientConfig struct {
 	DialTimeout time.Duration
 
 	// Events names what to subscribe to: event names, subclasses of CUSTOM, or ALL
-	// (also "*"). HEARTBEAT is always subscribed to.
+	// (also "*"). HEARTBEAT is always subscribed to. CUSTOM alone brings no subclass:
+	// FreeSWITCH sends those that are named.
 	Events []string
 	// Format is the shape of events on the wire. Default Plain, the fastest.
 	Format Format
