@@ -200,7 +200,7 @@ func (c *Channel) connected(ctx context.Context, w *waiter, other *Channel) erro
 		_, err := found(ev)
 		return err
 	case <-other.Done():
-		if came, err := c.forgetUnlessCame(w); came {
+		if _, came, err := c.forgetUnlessCame(w); came {
 			return err
 		}
 		if other.mode != Remote && other.left() {
@@ -209,7 +209,7 @@ func (c *Channel) connected(ctx context.Context, w *waiter, other *Channel) erro
 		c.takeBack(other)
 		return other.Err()
 	case <-c.ctx.Done():
-		if came, err := c.forgetUnlessCame(w); came {
+		if _, came, err := c.forgetUnlessCame(w); came {
 			return err
 		}
 		if c.left() {

@@ -6,8 +6,6 @@ import (
 	"maps"
 	"strings"
 	"time"
-
-	"github.com/genesis-esl/genesis/esl"
 )
 
 // App is a dialplan application with its argument.
@@ -214,7 +212,7 @@ func (k *Controller) settle(ctx context.Context, c *Channel, early bool) error {
 	timer := time.NewTimer(goneGrace)
 	defer timer.Stop()
 	for {
-		w := c.await(func(string, *esl.Event) bool { return true })
+		w := c.await(anyEvent)
 		if s := c.AnswerState(); s == AnswerAnswered || early && s == AnswerEarly {
 			c.forget(w)
 			return nil

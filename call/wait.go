@@ -50,16 +50,26 @@ func (c *Channel) receive(ctx context.Context, w *waiter) (*esl.Event, error) {
 	case ev := <-w.found:
 		return found(ev)
 	case <-c.ctx.Done():
-		c.forget(w)
-		select { // what came before the end counts
-		case ev := <-w.found:
-			return found(ev)
-		default:
-			return nil, c.Err()
+		if ev, came, err := c.forgetUnlessCame(w); came {
+			return ev, err
 		}
+		return nil, c.Err()
 	case <-ctx.Done():
 		c.forget(w)
 		return nil, c.ended(ctx)
+	}
+}
+
+// forgetUnlessCame forgets a waiter because the channel has ended. What came before the end
+// counts: then it says so, with what receive returns for it.
+func (c *Channel) forgetUnlessCame(w *waiter) (ev *esl.Event, came bool, err error) {
+	c.forget(w)
+	select {
+	case ev := <-w.found:
+		ev, err := found(ev)
+		return ev, true, err
+	default:
+		return nil, false, nil
 	}
 }
 
@@ -90,6 +100,10 @@ func (c *Channel) Interrupt() {
 	c.peer = "" // it may be with somebody else by then
 }
 
+// anyEvent matches whatever comes.
+func anyEvent(string, *esl.Event) bool { return true }
+
+// named matches the events with one of these names, or CUSTOM subclasses.
 func named(names []string) func(string, *esl.Event) bool {
 	return func(name string, ev *esl.Event) bool {
 		return slices.Contains(names, name) || name == "CUSTOM" && slices.Contains(names, ev.Subclass())
@@ -115,10 +129,16 @@ func (c *Channel) Wait(ctx context.Context, names ...string) (ev *esl.Event, err
 func (c *Channel) WaitState(ctx context.Context, states ...State) (err error) {
 	ctx, done := c.begin(ctx, opWait, attr("wait.target", joined(states)))
 	defer func() { done(err) }()
-	over := slices.ContainsFunc(states, State.Over)
+	reached := func() bool { return slices.Contains(states, c.State()) }
+	return c.waitUntil(ctx, reached, slices.ContainsFunc(states, State.Over))
+}
+
+// waitUntil waits for events until reached says that they have led there; past the hangup
+// if over is set.
+func (c *Channel) waitUntil(ctx context.Context, reached func() bool, over bool) error {
 	for {
-		w := c.await(func(string, *esl.Event) bool { return true })
-		if slices.Contains(states, c.State()) {
+		w := c.await(anyEvent) // first: what comes while we look is not missed
+		if reached() {
 			c.forget(w)
 			return nil
 		}
@@ -141,7 +161,7 @@ func (c *Channel) waitOn(ctx context.Context, w *waiter, over bool) error {
 			_, err := found(ev)
 			return err
 		case <-c.over:
-			if came, err := c.forgetUnlessCame(w); came {
+			if _, came, err := c.forgetUnlessCame(w); came {
 				return err
 			}
 			return c.Err()
@@ -158,33 +178,11 @@ func (c *Channel) waitOn(ctx context.Context, w *waiter, over bool) error {
 	}
 }
 
-// forgetUnlessCame forgets a waiter at an end, unless what it waits for came before that: then
-// it says so, with what that means.
-func (c *Channel) forgetUnlessCame(w *waiter) (came bool, err error) {
-	c.forget(w)
-	select {
-	case ev := <-w.found:
-		_, err = found(ev)
-		return true, err
-	default:
-		return false, nil
-	}
-}
-
 // WaitAnswer waits until the call is answered, which it may be already.
 func (c *Channel) WaitAnswer(ctx context.Context) (err error) {
 	ctx, done := c.begin(ctx, opWait, attr("wait.target", "answer"))
 	defer func() { done(err) }()
-	for {
-		w := c.await(func(string, *esl.Event) bool { return true })
-		if c.Answered() {
-			c.forget(w)
-			return nil
-		}
-		if _, err := c.receive(ctx, w); err != nil {
-			return err
-		}
-	}
+	return c.waitUntil(ctx, c.Answered, false)
 }
 
 // WaitPark waits until the call has been parked, which it may have been already: a call
@@ -192,19 +190,13 @@ func (c *Channel) WaitAnswer(ctx context.Context) (err error) {
 func (c *Channel) WaitPark(ctx context.Context) (err error) {
 	ctx, done := c.begin(ctx, opWait, attr("wait.target", "park"))
 	defer func() { done(err) }()
-	for {
-		w := c.await(func(string, *esl.Event) bool { return true })
-		c.mu.Lock()
-		been := c.beenParked
-		c.mu.Unlock()
-		if been {
-			c.forget(w)
-			return nil
-		}
-		if _, err := c.receive(ctx, w); err != nil {
-			return err
-		}
-	}
+	return c.waitUntil(ctx, c.hasBeenParked, false)
+}
+
+func (c *Channel) hasBeenParked() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.beenParked
 }
 
 // WaitHangup waits until the call has ended and returns how. When the connection
