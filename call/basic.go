@@ -1,6 +1,7 @@
 package call
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strconv"
@@ -96,11 +97,7 @@ func (c Conference) encode() (string, error) {
 	if c.Name == "" {
 		return "", fmt.Errorf("call: conference without a name: %w", ErrUnencodable)
 	}
-	profile := c.Profile
-	if profile == "" {
-		profile = "default"
-	}
-	s := c.Name + "@" + profile
+	s := c.Name + "@" + cmp.Or(c.Profile, "default")
 	if c.PIN != "" || len(c.Flags) > 0 {
 		s += "+" + c.PIN
 	}

@@ -1,6 +1,7 @@
 package call
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strconv"
@@ -46,7 +47,7 @@ func (d Digits) withDefaults() Digits {
 	if d.DigitTimeout <= 0 {
 		d.DigitTimeout = d.Timeout
 	}
-	d.Terminators = or(d.Terminators, "#")
+	d.Terminators = cmp.Or(d.Terminators, "#")
 	return d
 }
 
@@ -67,8 +68,8 @@ func (c *Channel) PlayAndGetDigits(ctx context.Context, d Digits) (digits string
 	}
 	arg := strings.Join([]string{
 		strconv.Itoa(d.Min), strconv.Itoa(d.Max), strconv.Itoa(d.Tries), milliseconds(d.Timeout), word(d.Terminators),
-		word(d.File), word(or(d.InvalidFile, "silence_stream://250")), digitsVariable,
-		word(or(d.Pattern, `[0-9*#]+`)), milliseconds(d.DigitTimeout),
+		word(d.File), word(cmp.Or(d.InvalidFile, "silence_stream://250")), digitsVariable,
+		word(cmp.Or(d.Pattern, `[0-9*#]+`)), milliseconds(d.DigitTimeout),
 	}, " ")
 	ev, err := c.execute(ctx, "play_and_get_digits", arg)
 	if err != nil {
@@ -88,7 +89,7 @@ func (c *Channel) ReadDigits(ctx context.Context, d Digits) (digits string, err 
 		return "", err
 	}
 	arg := strings.Join([]string{
-		strconv.Itoa(d.Min), strconv.Itoa(d.Max), word(or(d.File, "silence_stream://10")), digitsVariable,
+		strconv.Itoa(d.Min), strconv.Itoa(d.Max), word(cmp.Or(d.File, "silence_stream://10")), digitsVariable,
 		milliseconds(d.Timeout), word(d.Terminators), milliseconds(d.DigitTimeout),
 	}, " ")
 	ev, err := c.execute(ctx, "read", arg)

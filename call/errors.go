@@ -1,6 +1,7 @@
 package call
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -33,20 +34,13 @@ type HangupError struct {
 
 func (e *HangupError) Error() string {
 	if e.UUID == "" {
-		return "call: not set up: " + orUnknown(e.Cause)
+		return "call: not set up: " + cmp.Or(string(e.Cause), "unknown cause")
 	}
-	return "call: " + e.UUID + " hung up: " + orUnknown(e.Cause)
+	return "call: " + e.UUID + " hung up: " + cmp.Or(string(e.Cause), "unknown cause")
 }
 
 // Unwrap returns the cause, for errors.Is.
 func (e *HangupError) Unwrap() error { return e.Cause }
-
-func orUnknown(c Cause) string {
-	if c == "" {
-		return "unknown cause"
-	}
-	return string(c)
-}
 
 // ModeError says what an operation needs that the socket application in the
 // dialplan did not ask for. errors.Is(err, ErrMode) is true for it.

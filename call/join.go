@@ -3,6 +3,7 @@ package call
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"sync/atomic"
 
@@ -115,9 +116,5 @@ func (k *Controller) Up(ctx context.Context, up esl.Up) {
 func (k *Controller) all() []*Channel {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	channels := make([]*Channel, 0, len(k.channels))
-	for _, c := range k.channels {
-		channels = append(channels, c)
-	}
-	return channels
+	return slices.Collect(maps.Values(k.channels))
 }

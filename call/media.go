@@ -1,6 +1,7 @@
 package call
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strconv"
@@ -78,7 +79,7 @@ type Say struct {
 
 // Say reads out numbers, dates, letters and the like with recorded words.
 func (c *Channel) Say(ctx context.Context, say Say) error {
-	arg := []string{or(say.Module, "en"), or(say.Type, "number"), or(say.Method, "pronounced")}
+	arg := []string{cmp.Or(say.Module, "en"), cmp.Or(say.Type, "number"), cmp.Or(say.Method, "pronounced")}
 	if say.Gender != "" {
 		arg = append(arg, say.Gender)
 	}
@@ -206,11 +207,4 @@ func checkFile(file string) error {
 		return fmt.Errorf("call: file name %q is empty or holds a space or a quote: %w", file, ErrUnencodable)
 	}
 	return nil
-}
-
-func or(s, otherwise string) string {
-	if s == "" {
-		return otherwise
-	}
-	return s
 }

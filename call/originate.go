@@ -1,6 +1,7 @@
 package call
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -102,9 +103,7 @@ func (o Originate) destination() (string, error) {
 		return o.Extension.encode()
 	}
 	app := o.App
-	if app.Name == "" {
-		app.Name = "park"
-	}
+	app.Name = cmp.Or(app.Name, "park")
 	if err := checkName(app.Name); err != nil {
 		return "", fmt.Errorf("call: application %q: %w", app.Name, ErrUnencodable)
 	}

@@ -1,6 +1,7 @@
 package call
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"regexp"
@@ -161,20 +162,13 @@ func (in *Instruments) ended(ctx context.Context, span trace.Span, op operation,
 		in.timeouts.Add(ctx, 1, metric.WithAttributes(attr("timeout_type", kind), attr("timeout_operation", string(op))))
 	}
 	if op == opWait {
-		span.SetAttributes(attr("wait.result", orSuccess(label)))
+		span.SetAttributes(attr("wait.result", cmp.Or(label, "success")))
 	}
 	if err != nil {
 		span.SetStatus(codes.Error, label)
 		span.RecordError(err)
 	}
 	span.End()
-}
-
-func orSuccess(label string) string {
-	if label == "" {
-		return "success"
-	}
-	return label
 }
 
 // hangup notes that a call has ended.

@@ -1,6 +1,7 @@
 package call
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -45,7 +46,7 @@ func (e Extension) encode() (string, error) {
 	if err := e.check(); err != nil {
 		return "", err
 	}
-	return word(e.Number) + " " + or(e.Dialplan, "XML") + " " + or(e.Context, "default"), nil
+	return word(e.Number) + " " + cmp.Or(e.Dialplan, "XML") + " " + cmp.Or(e.Context, "default"), nil
 }
 
 // Transfer sends the call to an extension of the dialplan and lets go of it (blind

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -150,19 +151,10 @@ func (a *App) Events() []string {
 		}
 	}
 	if names["*"] || names["ALL"] {
-		for name := range names {
-			if esl.IsEventName(name) || name == "*" {
-				delete(names, name)
-			}
-		}
+		maps.DeleteFunc(names, func(name string, _ bool) bool { return esl.IsEventName(name) || name == "*" })
 		names["ALL"] = true
 	}
-	sorted := make([]string, 0, len(names))
-	for name := range names {
-		sorted = append(sorted, name)
-	}
-	slices.Sort(sorted)
-	return sorted
+	return slices.Sorted(maps.Keys(names))
 }
 
 // Handlers returns how many handlers are registered for each name.

@@ -1,6 +1,7 @@
 package observability
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -241,10 +242,7 @@ func (c *calls) count() (n int, text string) {
 func (c *calls) newest() []liveCall {
 	list := c.all()
 	slices.SortFunc(list, func(a, b liveCall) int {
-		if order := b.since.Compare(a.since); order != 0 {
-			return order
-		}
-		return strings.Compare(a.uuid, b.uuid)
+		return cmp.Or(b.since.Compare(a.since), cmp.Compare(a.uuid, b.uuid))
 	})
 	return list[:min(len(list), maxShown)]
 }

@@ -1,6 +1,7 @@
 package observability
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -271,10 +272,7 @@ func (l *live) kinds(seconds float64) (list [][2]string, rate float64) {
 	}
 	l.events = now
 	slices.SortFunc(kinds, func(a, b kind) int {
-		if a.n != b.n {
-			return int(b.n - a.n)
-		}
-		return strings.Compare(a.name, b.name)
+		return cmp.Or(cmp.Compare(b.n, a.n), cmp.Compare(a.name, b.name))
 	})
 	list = [][2]string{}
 	for _, k := range kinds[:min(len(kinds), maxKinds)] {

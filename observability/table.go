@@ -1,6 +1,7 @@
 package observability
 
 import (
+	"maps"
 	"sync"
 	"sync/atomic"
 )
@@ -51,9 +52,7 @@ func (t *table[K, V]) of(k K) *V {
 		}
 	}
 	next := make(map[K]*V, len(old)+1)
-	for key, row := range old {
-		next[key] = row
-	}
+	maps.Copy(next, old)
 	next[k] = t.row(k)
 	t.rows.Store(&next)
 	return next[k]

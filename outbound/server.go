@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -231,12 +232,7 @@ func (srv *Server) allowed(addr net.Addr) bool {
 		return false
 	}
 	ip := tcp.AddrPort().Addr().Unmap().WithZone("")
-	for _, prefix := range srv.Allow {
-		if prefix.Contains(ip) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(srv.Allow, func(prefix netip.Prefix) bool { return prefix.Contains(ip) })
 }
 
 // Shutdown stops accepting, and waits for the handlers to return. When ctx ends

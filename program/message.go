@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"unicode/utf8"
 
 	"github.com/genesis-esl/genesis/call"
@@ -63,7 +64,7 @@ func (v verbs) parseRequest(line []byte) (request, error) {
 	r.arg, r.more = fields[r.verb], fields
 	delete(fields, r.verb)
 	for name := range fields {
-		if !contains(v[r.verb], name) {
+		if !slices.Contains(v[r.verb], name) {
 			return r, invalid("unknown field %q", name)
 		}
 	}
@@ -73,15 +74,6 @@ func (v verbs) parseRequest(line []byte) (request, error) {
 		r.size += requestSize
 	}
 	return r, nil
-}
-
-func contains(names []string, name string) bool {
-	for _, n := range names {
-		if n == name {
-			return true
-		}
-	}
-	return false
 }
 
 // decode reads the verb's own value.

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -175,10 +177,7 @@ func (q *Queues) remember(queue string, limit int) {
 func (q *Queues) Close(ctx context.Context) error {
 	q.mu.Lock()
 	q.closed = true
-	shares := make([]*share, 0, len(q.shares))
-	for _, s := range q.shares {
-		shares = append(shares, s)
-	}
+	shares := slices.Collect(maps.Values(q.shares))
 	q.mu.Unlock()
 
 	for _, s := range shares {

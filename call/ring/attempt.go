@@ -1,6 +1,7 @@
 package ring
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"maps"
@@ -23,10 +24,7 @@ type attempt struct {
 
 func newAttempt(ctx context.Context, r *race, index int, end func()) *attempt {
 	d := r.destinations[index]
-	a := &attempt{index: index, destination: d, ringTime: d.Timeout, confirm: r.confirm, end: end}
-	if a.ringTime == 0 {
-		a.ringTime = r.ringTime
-	}
+	a := &attempt{index: index, destination: d, ringTime: cmp.Or(d.Timeout, r.ringTime), confirm: r.confirm, end: end}
 	vars := maps.Clone(r.vars)
 	if vars == nil {
 		vars = call.Vars{}
@@ -73,10 +71,7 @@ func (a *attempt) ring(with call.Originator) (*call.Channel, error) {
 
 // ask is the confirmation. Whoever does not press the digit has not taken the call.
 func (a *attempt) ask(channel *call.Channel) error {
-	want := a.confirm.Digit
-	if want == "" {
-		want = "1"
-	}
+	want := cmp.Or(a.confirm.Digit, "1")
 	got, err := channel.PlayAndGetDigits(a.ctx, call.Digits{
 		File: a.confirm.File, Min: len(want), Max: len(want), Tries: a.confirm.Tries, Timeout: a.confirm.Timeout,
 		Terminators: "none",

@@ -1,6 +1,7 @@
 package ring
 
 import (
+	"cmp"
 	"context"
 	"math"
 	"math/rand/v2"
@@ -62,7 +63,7 @@ func (r *race) order(ctx context.Context) []int {
 	switch r.mode {
 	case Parallel:
 		slices.SortStableFunc(order, func(a, b int) int {
-			return int(r.destinations[a].Delay - r.destinations[b].Delay)
+			return cmp.Compare(r.destinations[a].Delay, r.destinations[b].Delay)
 		})
 	case RoundRobin:
 		turn := r.counts.turn(ctx, r.turnOf(r.destinations))
@@ -76,12 +77,7 @@ func (r *race) order(ctx context.Context) []int {
 		for i, d := range r.destinations {
 			draws[i] = rand.ExpFloat64() / math.Max(1, float64(d.Weight))
 		}
-		slices.SortFunc(order, func(a, b int) int {
-			if draws[a] < draws[b] {
-				return -1
-			}
-			return 1
-		})
+		slices.SortFunc(order, func(a, b int) int { return cmp.Compare(draws[a], draws[b]) })
 	}
 	return order
 }

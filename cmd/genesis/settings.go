@@ -2,7 +2,6 @@ package main
 
 import (
 	"log/slog"
-	"maps"
 	"os"
 	"strconv"
 	"strings"
@@ -70,8 +69,8 @@ func (s settings) lookup(name string) (string, bool) {
 // environ is the environment with the settings, for another process.
 func (s settings) environ() []string {
 	env := os.Environ()
-	for name := range maps.Keys(s) {
-		env = append(env, name+"="+s[name])
+	for name, value := range s {
+		env = append(env, name+"="+value)
 	}
 	return env
 }
