@@ -93,7 +93,7 @@ func (m *Memory) Exchange(_ context.Context, queue string, limit int, ops []Op) 
 		}
 	}
 	m.mu.Unlock()
-	told := append([]string{}, view.Granted...)
+	told := append([]string{}, view.Granted...) // never nil, which would say that changes may have been missed
 	for _, changed := range watchers {
 		changed(told)
 	}

@@ -105,13 +105,13 @@ func (q *Queues) Join(ctx context.Context, queue string, opts ...Option) (*Ticke
 	if err != nil {
 		return nil, err
 	}
-	ctx, span := q.tel.start(ctx, queue)
+	id := rand.Text()
+	ctx, span := q.tel.start(ctx, queue, id)
 	e := &entry{
-		id: rand.Text(), queue: queue, priority: o.priority, joined: time.Now(), phase: joining, due: now,
+		id: id, queue: queue, priority: o.priority, joined: time.Now(), phase: joining, due: now,
 		entered: make(chan struct{}), turn: make(chan struct{}), gone: make(chan struct{}),
 		left: make(chan struct{}), moved: make(chan struct{}), tel: q.tel, span: span,
 	}
-	q.tel.item(span, e.id)
 	if err := q.add(e, o.limit); err != nil {
 		return nil, e.fail(err, nil)
 	}

@@ -211,8 +211,8 @@ func later(a, b time.Time) time.Time {
 // backoff is how long to wait before the backend is tried again: up to a second, with jitter, so that the
 // processes of a fleet do not come back all at once.
 func (s *share) backoff() time.Duration {
-	wait := 50 * time.Millisecond << min(s.failures, 5)
-	return min(wait, time.Second)/2 + rand.N(min(wait, time.Second)/2)
+	wait := min(50*time.Millisecond<<min(s.failures, 5), time.Second)
+	return wait/2 + rand.N(wait/2)
 }
 
 // follow watches the queue while anybody waits in it.
@@ -222,25 +222,17 @@ func (s *share) follow() {
 	for _, e := range s.entries {
 		wanted = wanted || e.phase == waiting
 	}
-	stop := s.unwatch
-	if wanted {
-		stop = nil
-	}
-	begin := wanted && s.unwatch == nil
-	if !wanted {
-		s.unwatch = nil
-	}
 	s.mu.Unlock()
-	if stop != nil {
-		stop()
-	}
-	if begin {
-		unwatch := s.q.backend.Watch(s.name, s.changed)
+	switch watching := s.unwatch != nil; {
+	case wanted && !watching:
+		s.unwatch = s.q.backend.Watch(s.name, s.changed)
 		s.mu.Lock()
-		s.unwatch = unwatch
 		// Nobody has told of what was granted between the answer "you wait" and the watch: that is asked for.
 		s.asked, s.dirty = time.Time{}, true
 		s.mu.Unlock()
+	case !wanted && watching:
+		s.unwatch()
+		s.unwatch = nil
 	}
 }
 

@@ -15,13 +15,14 @@ type share struct {
 	wake chan struct{} // has room for one: something is due
 	done chan struct{} // closed when the goroutine has ended
 
+	unwatch func() // ends the watch over the queue, nil when there is none; the goroutine's own
+
 	mu      sync.Mutex
 	limit   int
 	entries map[string]*entry
 	trouble error // what the last exchange failed with
 	closing bool
-	round          // the goroutine's own timing
-	unwatch func() // ends the watch over the queue; nil when there is none
+	round   // the goroutine's own timing
 }
 
 func newShare(q *Queues, name string) *share {

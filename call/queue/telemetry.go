@@ -69,12 +69,9 @@ func (t *telemetry) count(e *entry, op string) {
 	t.operations.Add(context.Background(), 1, metric.WithAttributes(t.label(e.queue), attribute.String("op", op)))
 }
 
-func (t *telemetry) start(ctx context.Context, queue string) (context.Context, trace.Span) {
-	return t.tracer.Start(ctx, "queue.wait_and_acquire", trace.WithAttributes(attribute.String("queue.id", queue)))
-}
-
-func (t *telemetry) item(span trace.Span, id string) {
-	span.SetAttributes(attribute.String("queue.item_id", id))
+func (t *telemetry) start(ctx context.Context, queue, id string) (context.Context, trace.Span) {
+	return t.tracer.Start(ctx, "queue.wait_and_acquire", trace.WithAttributes(
+		attribute.String("queue.id", queue), attribute.String("queue.item_id", id)))
 }
 
 // acquired ends a wait with a slot.

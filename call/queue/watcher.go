@@ -133,7 +133,8 @@ func (w *watcher) stopped() {
 func (w *watcher) deliver(m any) {
 	switch m := m.(type) {
 	case *redis.Message:
-		w.tell(m.Channel, append([]string{}, strings.Fields(m.Payload)...))
+		granted := strings.Fields(m.Payload)
+		w.tell(m.Channel, append([]string{}, granted...)) // never nil, which would say that messages may have been missed
 	case *redis.Subscription:
 		if m.Kind == "subscribe" {
 			w.tell(m.Channel, nil)
