@@ -72,8 +72,8 @@ func (s *Session) unwatch(uuid string) {
 // (App park is one too) lives on, and so does every leg if the connection has been lost
 // before.
 func (s *Session) Originate(ctx context.Context, o call.Originate) (*call.Channel, error) {
-	if !s.Mode().Full() {
-		return nil, &call.ModeError{Operation: "another leg", Mode: s.Mode(), Needs: "full"}
+	if err := s.needFull("another leg"); err != nil {
+		return nil, err
 	}
 	leg, err := s.legs().Originate(ctx, o)
 	if err == nil && o.App.Name == "" && o.Extension.Number == "" {

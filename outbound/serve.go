@@ -1,6 +1,7 @@
 package outbound
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,12 +11,13 @@ import (
 	"strings"
 	"time"
 
-	"github.com/genesis-esl/genesis/call"
-	"github.com/genesis-esl/genesis/esl"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/trace"
 	"go.opentelemetry.io/otel/trace/noop"
+
+	"github.com/genesis-esl/genesis/call"
+	"github.com/genesis-esl/genesis/esl"
 )
 
 // serve handles one connection from its first byte to its last.
@@ -188,10 +190,7 @@ func (srv *Server) finish(s *Session, err error) {
 	}
 	cause := call.NormalClearing
 	if err != nil {
-		cause = srv.FailureCause
-		if cause == "" {
-			cause = call.NormalTemporaryFailure
-		}
+		cause = cmp.Or(srv.FailureCause, call.NormalTemporaryFailure)
 	}
 	if err := s.Hangup(ctx, cause); err != nil && s.conn.Err() == nil && !errors.Is(err, ErrServerClosed) {
 		srv.logger().Warn("a call could not be hung up, its connection is closed", "call", s.UUID(), "error", err)

@@ -1,6 +1,7 @@
 package outbound
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,9 +13,10 @@ import (
 	"sync/atomic"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/genesis-esl/genesis/call"
 	"github.com/genesis-esl/genesis/esl"
-	"go.opentelemetry.io/otel/trace"
 )
 
 // ErrServerClosed is what Serve returns after Shutdown or Close, and the cause of a
@@ -177,23 +179,17 @@ func (srv *Server) accept(l net.Listener) (net.Conn, error) {
 // admit starts a session, or turns the connection away.
 func (srv *Server) admit(nc net.Conn) {
 	if !srv.allowed(nc.RemoteAddr()) {
-		_ = nc.Close()
-		srv.SessionHooks.rejected(nc.RemoteAddr(), NotAllowed)
+		srv.reject(nc, NotAllowed)
 		return
 	}
 	if !srv.rate.take(srv.MaxRate, time.Now()) {
-		_ = nc.Close()
-		srv.SessionHooks.rejected(nc.RemoteAddr(), TooFast)
+		srv.reject(nc, TooFast)
 		return
 	}
-	limit := srv.MaxSessions
-	if limit == 0 {
-		limit = DefaultMaxSessions
-	}
+	limit := cmp.Or(srv.MaxSessions, DefaultMaxSessions)
 	if n := srv.active.Add(1); limit > 0 && n > int64(limit) {
 		srv.active.Add(-1)
-		_ = nc.Close()
-		srv.SessionHooks.rejected(nc.RemoteAddr(), TooMany)
+		srv.reject(nc, TooMany)
 		return
 	}
 	srv.mu.Lock()
@@ -211,6 +207,11 @@ func (srv *Server) admit(nc net.Conn) {
 		defer srv.active.Add(-1)
 		srv.serve(nc)
 	}()
+}
+
+func (srv *Server) reject(nc net.Conn, reason Reason) {
+	_ = nc.Close() // nobody has said anything yet
+	srv.SessionHooks.rejected(nc.RemoteAddr(), reason)
 }
 
 // growStack makes its goroutine's stack as large as most handlers need it. That it grows once, while there

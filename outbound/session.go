@@ -40,18 +40,26 @@ func (s *Session) RemoteAddr() net.Addr { return s.conn.RemoteAddr() }
 
 // API runs an api command that ends at once and returns its output. It needs full.
 func (s *Session) API(ctx context.Context, cmd string) (string, error) {
-	if !s.Mode().Full() {
-		return "", &call.ModeError{Operation: "api", Mode: s.Mode(), Needs: "full"}
+	if err := s.needFull("api"); err != nil {
+		return "", err
 	}
 	return s.conn.API(ctx, cmd)
 }
 
 // BgAPI runs an api command in the background and returns its output. It needs full.
 func (s *Session) BgAPI(ctx context.Context, cmd string) (string, error) {
-	if !s.Mode().Full() {
-		return "", &call.ModeError{Operation: "bgapi", Mode: s.Mode(), Needs: "full"}
+	if err := s.needFull("bgapi"); err != nil {
+		return "", err
 	}
 	return s.conn.BgAPI(ctx, cmd)
+}
+
+// needFull is the error of an operation that takes api commands.
+func (s *Session) needFull(operation string) error {
+	if s.Mode().Full() {
+		return nil
+	}
+	return &call.ModeError{Operation: operation, Mode: s.Mode(), Needs: "full"}
 }
 
 // Resume lets the dialplan go on behind the socket action once the handler returns,
