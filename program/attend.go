@@ -58,18 +58,15 @@ func (c *Consumer) finishWriting(p *process, halt chan struct{}, written <-chan 
 	defer timer.Stop()
 	select {
 	case <-written:
+		return
 	case <-p.done:
-		if all {
-			close(halt)
-		}
-		<-written
 	case <-timer.C:
 		_ = p.stdin.SetWriteDeadline(time.Unix(1, 0))
-		if all {
-			close(halt)
-		}
-		<-written
 	}
+	if all {
+		close(halt)
+	}
+	<-written
 }
 
 // exitError says how a process ended.

@@ -255,8 +255,9 @@ func (c *Consumer) Run(ctx context.Context, serve func(context.Context) error) e
 }
 
 // Restart ends the process and starts the program anew, as when its file has
-// changed. Events that the old process has not read go to the new one. It returns
-// when the new process runs or has failed to start, or ctx has ended.
+// changed. Events that the old process has not read go to the new one. It returns nil
+// when the new process runs or has failed to start, which is logged, and ctx's cause
+// when ctx ends first.
 func (c *Consumer) Restart(ctx context.Context) error {
 	restarted := make(chan struct{})
 	select {

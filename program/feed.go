@@ -43,17 +43,20 @@ func (f *feed) signalLocked() {
 // addEvent appends a line that ends in a line break. It waits while the feed is
 // full, until ctx ends.
 func (f *feed) addEvent(ctx context.Context, line []byte) error {
-	return f.add(ctx, &f.events, maxEventsFed, line)
+	return f.add(ctx, &f.events, maxEventsFed, anyGeneration, line)
 }
 
 // addReply is addEvent for a reply to the process of that generation.
 func (f *feed) addReply(ctx context.Context, generation int, line []byte) error {
-	return f.add(ctx, &f.replies, maxRepliesFed, line, generation)
+	return f.add(ctx, &f.replies, maxRepliesFed, generation, line)
 }
 
-func (f *feed) add(ctx context.Context, q *lineQueue, limit int, line []byte, generation ...int) error {
+// anyGeneration is that of a line which is for whichever process reads it.
+const anyGeneration = -1
+
+func (f *feed) add(ctx context.Context, q *lineQueue, limit, generation int, line []byte) error {
 	f.mu.Lock()
-	open := func() bool { return !f.closed && (len(generation) == 0 || generation[0] == f.generation) }
+	open := func() bool { return !f.closed && (generation == anyGeneration || generation == f.generation) }
 	for open() && q.len() > 0 && q.len()+len(line) > limit {
 		changed := f.changed
 		f.mu.Unlock()

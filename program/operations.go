@@ -15,48 +15,48 @@ type operation struct {
 
 // operations are what an outbound program can ask for, by the names of the
 // library's methods.
-var operations map[string]operation
+var operations = map[string]operation{
+	"answer":       simple((*call.Channel).Answer),
+	"pre_answer":   simple((*call.Channel).PreAnswer),
+	"ring_ready":   simple((*call.Channel).RingReady),
+	"park":         simple((*call.Channel).Park),
+	"hold":         simple((*call.Channel).Hold),
+	"unhold":       simple((*call.Channel).Unhold),
+	"break":        simple((*call.Channel).Break),
+	"wait_answer":  simple((*call.Channel).WaitAnswer),
+	"start_record": withText((*call.Channel).StartRecord),
+	"stop_record":  withText((*call.Channel).StopRecord),
+	"resume":       {do: resume},
+	"execute":      {do: execute, fields: []string{"args"}},
+	"hangup":       {do: hangup, fields: []string{"now"}},
+	"get":          {do: get},
+	"set":          {do: set},
+	"playback":     {do: playback},
+	"digits":       {do: digits},
+	"say":          {do: say},
+	"speak":        {do: speak},
+	"record":       {do: record},
+	"sleep":        {do: sleep},
+	"send_dtmf":    {do: sendDTMF, fields: []string{"duration"}},
+	"bridge":       {do: bridge},
+	"transfer":     {do: transfer},
+	"conference":   {do: conference},
+	"log":          {do: logLine, fields: []string{"level"}},
+	"wait":         {do: wait},
+	"api":          {do: api},
+	"bgapi":        {do: bgapi},
+	"command":      {do: command, fields: []string{"headers", "body"}},
+}
 
 // callVerbs are their names and fields.
-var callVerbs verbs
+var callVerbs = verbsOf(operations)
 
-func init() {
-	operations = map[string]operation{
-		"answer":       simple((*call.Channel).Answer),
-		"pre_answer":   simple((*call.Channel).PreAnswer),
-		"ring_ready":   simple((*call.Channel).RingReady),
-		"park":         simple((*call.Channel).Park),
-		"hold":         simple((*call.Channel).Hold),
-		"unhold":       simple((*call.Channel).Unhold),
-		"break":        simple((*call.Channel).Break),
-		"wait_answer":  simple((*call.Channel).WaitAnswer),
-		"start_record": withText((*call.Channel).StartRecord),
-		"stop_record":  withText((*call.Channel).StopRecord),
-		"resume":       {do: resume},
-		"execute":      {do: execute, fields: []string{"args"}},
-		"hangup":       {do: hangup, fields: []string{"now"}},
-		"get":          {do: get},
-		"set":          {do: set},
-		"playback":     {do: playback},
-		"digits":       {do: digits},
-		"say":          {do: say},
-		"speak":        {do: speak},
-		"record":       {do: record},
-		"sleep":        {do: sleep},
-		"send_dtmf":    {do: sendDTMF, fields: []string{"duration"}},
-		"bridge":       {do: bridge},
-		"transfer":     {do: transfer},
-		"conference":   {do: conference},
-		"log":          {do: logLine, fields: []string{"level"}},
-		"wait":         {do: wait},
-		"api":          {do: api},
-		"bgapi":        {do: bgapi},
-		"command":      {do: command, fields: []string{"headers", "body"}},
-	}
-	callVerbs = verbs{}
+func verbsOf(operations map[string]operation) verbs {
+	v := verbs{}
 	for name, op := range operations {
-		callVerbs[name] = append(op.fields, "timeout")
+		v[name] = append(op.fields, "timeout")
 	}
+	return v
 }
 
 // simple is a method without arguments, written as {"answer": true}.

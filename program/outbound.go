@@ -54,10 +54,10 @@ type visit struct {
 	p       *process
 	feed    *feed
 	log     *slog.Logger
-	turns   *turns // commands that run one after the other
-	pending gate   // commands not answered yet
-	atOnce  sync.WaitGroup
-	maxJobs chan struct{}
+	turns   *turns         // commands that run one after the other
+	pending gate           // commands not answered yet
+	atOnce  sync.WaitGroup // commands that do not wait for their turn
+	jobs    chan struct{}  // a place for each of them
 }
 
 // HandleSession runs the program until it ends or, the call being over, has been
@@ -76,7 +76,7 @@ func (o *Outbound) HandleSession(ctx context.Context, s *outbound.Session) error
 	}
 	defer p.release()
 	v := &visit{o: o, s: s, p: p, feed: newFeed(), log: log.With("call", s.UUID()),
-		turns: newTurns(), maxJobs: make(chan struct{}, maxJobs)}
+		turns: newTurns(), jobs: make(chan struct{}, maxJobs)}
 	_ = v.feed.addEvent(ctx, append(s.ConnectEvent().AppendJSON(nil), '\n'))
 	return v.run(ctx, events)
 }

@@ -30,9 +30,9 @@ func (v *visit) read() {
 		case err != nil:
 			v.answer(r, nil, err)
 		case v.overtakes(r):
-			v.maxJobs <- struct{}{}
+			v.jobs <- struct{}{}
 			v.atOnce.Go(func() {
-				defer func() { <-v.maxJobs }()
+				defer func() { <-v.jobs }()
 				v.do(r)
 			})
 		case !v.turns.add(r):
