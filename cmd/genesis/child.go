@@ -26,6 +26,9 @@ func (l *launcher) child(ctx context.Context) error {
 		defer signal.Stop(hangup)
 	}
 	bin, err := l.executable(ctx)
+	if err == nil {
+		defer bin.discard()
+	}
 	if ctx.Err() != nil {
 		return nil // stopped on request, before there was anything to stop
 	}

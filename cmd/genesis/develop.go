@@ -46,6 +46,7 @@ func (l *launcher) develop(ctx context.Context, bin executable, files []*os.File
 	if err := d.begin(bin); err != nil {
 		return err
 	}
+	defer func() { d.running.discard() }()
 	for {
 		select {
 		case sig := <-signals:

@@ -130,9 +130,7 @@ func (l *launcher) changed(ctx context.Context, app any) {
 	switch app := app.(type) {
 	case *program.Consumer:
 		l.log.Info("changed, restarting the program", "path", l.path)
-		if err := app.Restart(ctx); err != nil && ctx.Err() == nil {
-			l.log.Error("the program does not start", "path", l.path, "error", err)
-		}
+		_ = app.Restart(ctx) // fails only when ctx has ended
 	case *program.Outbound:
 		l.log.Info("changed: new calls get the new program", "path", l.path)
 	}
@@ -141,10 +139,10 @@ func (l *launcher) changed(ctx context.Context, app any) {
 // executable is what to run for PATH.
 type executable struct {
 	path    string
-	discard func() // to be called when it has ended
+	discard func() // to be called when it has ended; a second call does nothing
 }
 
-// executable builds PATH when it is source.
+// executable builds PATH when it is source. The caller discards what it returns without an error.
 func (l *launcher) executable(ctx context.Context) (executable, error) {
 	if l.target.Kind != launch.Source {
 		return executable{path: l.target.Path, discard: func() {}}, nil
@@ -154,7 +152,6 @@ func (l *launcher) executable(ctx context.Context) (executable, error) {
 		return executable{}, err
 	}
 	discard := func() { _ = os.RemoveAll(dir) } // a temporary directory may stay behind
-	l.cleanup = append(l.cleanup, discard)
 	// The first build of all takes long; nobody shall think that nothing happens.
 	defer time.AfterFunc(patientBuild, func() { l.log.Info("building, the first time takes a while", "path", l.path) }).Stop()
 	bin, err := l.target.Build(ctx, dir, os.Stderr)
@@ -163,6 +160,7 @@ func (l *launcher) executable(ctx context.Context) (executable, error) {
 	}
 	if err != nil {
 		discard()
+		return executable{}, err
 	}
-	return executable{bin, discard}, err
+	return executable{bin, discard}, nil
 }

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"cmp"
 	"log/slog"
+	"net"
 	"os"
 	"strconv"
 	"strings"
@@ -64,6 +66,17 @@ func (s settings) lookup(name string) (string, bool) {
 		return value, true
 	}
 	return os.LookupEnv(name)
+}
+
+// or is lookup with a default; an empty variable counts as absent.
+func (s settings) or(name, otherwise string) string {
+	value, _ := s.lookup(name)
+	return cmp.Or(value, otherwise)
+}
+
+// address is host:port of two variables.
+func (s settings) address(host, port string) string {
+	return net.JoinHostPort(s.or(host, ""), s.or(port, ""))
 }
 
 // environ is the environment with the settings, for another process.

@@ -22,17 +22,6 @@ const (
 	simulatedAlways    = 100 * 365 * 24 * time.Hour
 )
 
-func (s settings) or(name, otherwise string) string {
-	if value, _ := s.lookup(name); value != "" {
-		return value
-	}
-	return otherwise
-}
-
-func (s settings) address(host, port string) string {
-	return net.JoinHostPort(s.or(host, ""), s.or(port, ""))
-}
-
 // aloneWithSimulator complains of flags that name another FreeSWITCH. Variables may: they are set for good, the flags are
 // for this run.
 func aloneWithSimulator(c *cli.Context) error {
