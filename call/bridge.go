@@ -116,11 +116,11 @@ func (c *Channel) killLegs(ctx context.Context, legs namedLegs, peer string) {
 	}
 }
 
-// Connect connects this call with another one, which both must be up, and returns as
-// soon as they hear each other. It needs full. The call of an outbound session, whichever
-// of the two that is, FreeSWITCH takes away from its connection with that: the session's
-// handler should return. Nobody hears of the hangup then: where that matters, as to a
-// ring.Balancer, use Bridge.
+// Connect connects this call with another one and returns as soon as they hear each
+// other. Both must be up, and it needs full. If one of them is the call of an outbound
+// session, FreeSWITCH takes it away from its connection: the session's handler should
+// return. Nobody hears of the hangup then; where that matters, as to a ring.Balancer, use
+// Bridge.
 func (c *Channel) Connect(ctx context.Context, other *Channel) (err error) {
 	ctx, done := c.begin(ctx, opBridge, attr("channel.other_uuid", other.UUID()))
 	defer func() { done(err) }()

@@ -26,8 +26,7 @@ func (k *Controller) launch(ctx context.Context, arg string, legs namedLegs) (uu
 	}()
 	done, cancelled := ctx.Done(), false
 	ups := k.upsSoFar()
-	var again <-chan time.Time
-	var giveUp <-chan time.Time
+	var again, giveUp <-chan time.Time // nil until ctx has ended
 	for {
 		select {
 		case r := <-finished:

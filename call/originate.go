@@ -44,6 +44,7 @@ type Originate struct {
 
 // Originator makes calls: a *Controller and an *outbound.Session do.
 type Originator interface {
+	// Originate makes a call and waits until it is answered, as Controller.Originate does.
 	Originate(ctx context.Context, o Originate) (*Channel, error)
 }
 
@@ -119,8 +120,9 @@ func (o Originate) destination() (string, error) {
 // Originate makes a call and waits until it is answered. It runs in the background
 // of FreeSWITCH and blocks nothing. The call is hung up if ctx ends meanwhile, with
 // OriginatorCancel, or with context.Cause(ctx) if that is a Cause: LoseRace tells a
-// telephone that somebody else has answered. A call that is not answered is a *HangupError with the cause. One
-// that was answered and is over by now is no error: its channel has ended.
+// telephone that somebody else has answered. A call that is not answered is a
+// *HangupError with the cause. One that was answered and is over by now is no error: its
+// channel has ended.
 func (k *Controller) Originate(ctx context.Context, o Originate) (c *Channel, err error) {
 	ctx, done := k.cfg.Instruments.begin(ctx, opCreate, attr("originate.to", o.To.String()))
 	defer func() { done(err) }()

@@ -101,8 +101,8 @@ func (c *Channel) left() bool {
 // AttendedTransfer calls somebody while this call waits, and connects the two when
 // the caller hangs up the consultation (att_xfer). It returns when that is decided,
 // with the result of the call as BridgeTo does: when nobody answers, that is an error,
-// and this call goes on. Digits during the consultation are
-// those of FreeSWITCH: # cancels, 0 makes it a conference.
+// and this call goes on. Digits during the consultation are those of FreeSWITCH: #
+// cancels, 0 makes it a conference.
 func (c *Channel) AttendedTransfer(ctx context.Context, to Dial) (b Bridged, err error) {
 	ctx, done := c.begin(ctx, opTransfer, attr("transfer.to", to.String()))
 	defer func() { done(err) }()

@@ -130,9 +130,9 @@ func (a *App) Err() error {
 	return errors.Join(a.errs...)
 }
 
-// Events returns what the app subscribes to: the names it handles, those given to
-// Subscribe, and HEARTBEAT, sorted; with a handler for "*" it is ALL and the subclasses handled, for ALL
-// does not bring subclasses that FreeSWITCH learns of later.
+// Events returns what the app subscribes to, sorted: the names it handles, those given
+// to Subscribe, and HEARTBEAT. With a handler for "*" it is ALL and the subclasses
+// handled, for ALL does not bring subclasses that FreeSWITCH learns of later.
 func (a *App) Events() []string {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -64,8 +64,13 @@ const (
 	defaultQueueEvents    = 100_000
 	defaultQueueBytes     = 256 << 20
 	defaultDrainTimeout   = 10 * time.Second
-	maxShards             = 64
-	firstBuckets          = 64
+)
+
+const (
+	// maxShards bounds the shards where processors are many.
+	maxShards = 64
+	// firstBuckets is how many buckets a shard's table of calls begins with.
+	firstBuckets = 64
 )
 
 func newDispatcher(ctx context.Context, a *App, r *router) *dispatcher {

@@ -35,8 +35,8 @@ func (s *seen) note(e *Event) {
 // Serve connects, subscribes and hands events to h, and does so again after every
 // loss, until ctx ends (nil), Close is called (ErrClosed), or an error that another
 // attempt cannot mend: at the first connection ErrAuthentication, ErrAccessDenied,
-// and a *ReplyError when this user may not have these events. Later on these are tried again too, for a FreeSWITCH that is just
-// reloading its configuration refuses everybody.
+// and a *ReplyError when this user may not have these events. Later on these are tried
+// again too, for a FreeSWITCH that is just reloading its configuration refuses everybody.
 //
 // The wait before it dials again grows with every failure (see Backoff), and with every
 // connection in a row that lasted for less than Backoff.Max.

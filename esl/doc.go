@@ -18,8 +18,8 @@
 //
 // An Event is searched, not parsed. Finding its end and its name costs next to
 // nothing, a header is found in the text, or in an index where many are asked for,
-// and values are decoded when asked for.
-// Events in the plain, json and xml formats look the same through it.
+// and values are decoded when asked for. Events in the plain, json and xml formats look
+// the same through it.
 //
 // # Which to use
 //

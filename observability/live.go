@@ -126,8 +126,8 @@ func (l *live) sample(since time.Duration) {
 	}
 }
 
-// watch returns the history, and a channel of the samples to come, until cancel is
-// called; false when too many watch already.
+// watch returns the history, the last sample, and a channel of those to come, until
+// unwatch; false when too many watch already.
 func (l *live) watch() (points []map[string]float64, last sample, next chan sample, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -94,9 +94,9 @@ func replaceJSON(groups []string, a slog.Attr) slog.Attr {
 
 func replaceText(groups []string, a slog.Attr) slog.Attr { return replaceSecrets(groups, a, true) }
 
-// replaceSecrets hides secrets and names levels. Text shows values as fmt does, else they
-// are shown as JSON. A value that cannot be asked for its text, such as a nil *url.URL, is left to slog, which knows
-// how to say so.
+// replaceSecrets hides secrets and names levels. With text values are shown as fmt does,
+// else as JSON. A value that cannot be asked for its text, such as a nil *url.URL, is left
+// to slog, which knows how to say so.
 func replaceSecrets(groups []string, a slog.Attr, text bool) (clean slog.Attr) {
 	clean = a
 	defer func() { _ = recover() }()

@@ -119,7 +119,8 @@ func (o *Observability) HandleFunc(pattern string, h func(http.ResponseWriter, *
 
 // Handler returns what the HTTP server serves, for apps with a server of their own.
 // Methods other than GET and HEAD get 405 with Allow, unknown paths 404. With a
-// Config.Token, everything but the probes gets 401 without it. From then on until Shutdown the live page is kept up to date.
+// Config.Token, everything but the probes gets 401 without it. From the first call until
+// Shutdown the live page is kept up to date.
 func (o *Observability) Handler() http.Handler {
 	o.live.start()
 	return o.handler()

@@ -45,7 +45,7 @@ func newTelemetry(mp metric.MeterProvider, tp trace.TracerProvider, labels int) 
 		metric.WithDescription("Time from joining a queue to getting a slot"),
 		metric.WithExplicitBucketBoundaries(.005, .05, .1, .5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600))
 	t.timeouts, errs[2] = meter.Int64Counter("genesis.timeouts",
-		metric.WithDescription("Operations that ran out of time."))
+		metric.WithDescription("Operations that ran out of time"))
 	return t, errors.Join(errs[:]...)
 }
 

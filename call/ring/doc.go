@@ -9,7 +9,8 @@
 //	if err != nil {
 //		return err // errors.Is(err, ring.ErrNoAnswer), or the caller has hung up
 //	}
-//	return session.Bridge(ctx, answer.Channel)
+//	_, err = session.Bridge(ctx, answer.Channel)
+//	return err
 //
 // Parallel rings all at once; the other modes ring one after the other and differ in who comes first. Whatever the
 // mode, exactly one answer wins. When Ring returns, everybody else has stopped ringing: those who rang, and one who

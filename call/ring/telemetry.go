@@ -47,7 +47,7 @@ func newTelemetry(mp metric.MeterProvider, tp trace.TracerProvider, balanced boo
 	t.results, errs[2] = meter.Int64Counter("genesis.ring.group.results",
 		metric.WithDescription("Results of ring groups"))
 	t.timeouts, errs[3] = meter.Int64Counter("genesis.timeouts",
-		metric.WithDescription("Operations that ran out of time."))
+		metric.WithDescription("Operations that ran out of time"))
 	return t, errors.Join(errs[:]...)
 }
 
