@@ -6,13 +6,14 @@ import (
 	"unicode/utf8"
 )
 
-// arrayValues splits FreeSWITCH's notation of a header with several values.
+// arrayValues splits FreeSWITCH's notation of a header with several values; false for
+// any other value.
 func arrayValues(value string) ([]string, bool) {
-	rest, found := strings.CutPrefix(value, "ARRAY::")
+	list, found := strings.CutPrefix(value, arrayPrefix)
 	if !found {
 		return nil, false
 	}
-	return strings.Split(rest, "|:"), true
+	return strings.Split(list, arraySeparator), true
 }
 
 func appendJSONEvent(dst []byte, headers []Header, body string) []byte {

@@ -37,12 +37,12 @@ func (e *Event) AppendJSON(dst []byte) []byte {
 }
 
 func appendJSONValue(dst []byte, value string) []byte {
-	list, ok := strings.CutPrefix(value, arrayPrefix)
+	values, ok := arrayValues(value)
 	if !ok {
 		return appendJSONText(dst, value)
 	}
 	dst = append(dst, '[')
-	for i, one := range strings.Split(list, arraySeparator) {
+	for i, one := range values {
 		if i > 0 {
 			dst = append(dst, ',')
 		}
