@@ -3,7 +3,6 @@ package genesis_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net"
 	"net/http"
 	"strings"
@@ -130,26 +129,4 @@ func TestShutdownDeadline(t *testing.T) {
 	if err := <-cause; !errors.Is(err, outbound.ErrServerClosed) {
 		t.Errorf("the handler's context ended with %v, want ErrServerClosed", err)
 	}
-}
-
-func ExampleRunContext() {
-	sim := esltest.NewServer() // a simulated FreeSWITCH, in place of the real one
-	defer sim.Close()
-	ctx, stop := context.WithCancel(context.Background())
-	defer stop()
-
-	app := consumer.New()
-	app.HandleFunc("hello::WORLD", func(_ context.Context, ev *esl.Event) error {
-		fmt.Println("hello from", ev.Get("From"))
-		stop()
-		return nil
-	})
-	app.OnUp(func(context.Context, esl.Up) {
-		_ = sim.Fire("hello::WORLD", []esl.Header{{Name: "From", Value: "FreeSWITCH"}}, "")
-	})
-	err := genesis.RunContext(ctx, app, genesis.FreeSWITCH(sim.Addr(), sim.Password()), genesis.NoObservability(), quiet())
-	if err != nil {
-		fmt.Println(err)
-	}
-	// Output: hello from FreeSWITCH
 }

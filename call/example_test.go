@@ -1,12 +1,51 @@
 package call_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"log"
 	"time"
 
 	"github.com/genesis-esl/genesis/call"
+	"github.com/genesis-esl/genesis/esl"
+	"github.com/genesis-esl/genesis/esl/esltest"
 )
+
+// A call made over a client, played to and hung up.
+func ExampleController() {
+	freeswitch := esltest.NewServer() // in production: your FreeSWITCH
+	defer freeswitch.Close()
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+
+	cfg := esl.ClientConfig{Addr: freeswitch.Addr()}
+	calls := call.NewController(ctx, nil, call.ControllerConfig{})
+	calls.Join(&cfg)
+	client, err := esl.NewClient(cfg)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer client.Close()
+	calls.Bind(client)
+	go client.Serve(ctx, calls)
+
+	c, err := calls.Originate(ctx, call.Originate{
+		To: call.To(call.User("1000", "")), CallerNumber: "4930123456", Timeout: 20 * time.Second,
+		UUID: "f81d4fae-7dec-41d0-a765-00a0c91e6bf6",
+	})
+	if err != nil {
+		log.Fatal(err) // errors.Is(err, call.NoAnswer), say
+	}
+	played, err := c.Playback(ctx, "tone_stream://%(100,0,440)")
+	fmt.Println(played.Response, err)
+	fmt.Println(c.Hangup(ctx, call.NormalClearing))
+	fmt.Println(c.Err())
+	// Output:
+	// FILE PLAYED <nil>
+	// <nil>
+	// call: f81d4fae-7dec-41d0-a765-00a0c91e6bf6 hung up: NORMAL_CLEARING
+}
 
 // Two phones ring together for 20 seconds, then a gateway is tried.
 func ExampleTo() {

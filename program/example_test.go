@@ -9,6 +9,7 @@ import (
 
 	"github.com/genesis-esl/genesis/consumer"
 	"github.com/genesis-esl/genesis/esl"
+	"github.com/genesis-esl/genesis/outbound"
 	"github.com/genesis-esl/genesis/program"
 )
 
@@ -44,6 +45,13 @@ func ExampleConsumer() {
 	// Output:
 	// an event of 26 bytes
 	// error: <nil>
+}
+
+// One process of a script for each call that FreeSWITCH connects to port 9000.
+func ExampleOutbound() {
+	srv := &outbound.Server{Handler: &program.Outbound{Path: "./ivr.sh"}, MaxSessions: program.DefaultMaxSessions}
+	err := srv.ListenAndServe(context.Background(), "127.0.0.1:9000")
+	fmt.Println(err)
 }
 
 // printLines is a log that prints the lines of programs alone.
