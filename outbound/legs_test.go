@@ -180,3 +180,22 @@ func TestParkedLegEndsWithSession(t *testing.T) {
 		})
 	}
 }
+
+// TestLegEndsWithSession looks that a leg's channel ends with the connection it is
+// controlled over.
+func TestLegEndsWithSession(t *testing.T) {
+	legs := make(chan *call.Channel, 1)
+	w := serve(t, esltest.Config{}, func(ctx context.Context, s *outbound.Session) error {
+		leg, err := s.Originate(ctx, call.Originate{To: call.To(call.User("1000", "")), App: call.App{Name: "park"}})
+		if err == nil {
+			legs <- leg
+		}
+		return err
+	})
+	w.place(asyncFull)
+	leg := result(t, w, legs)
+	result(t, w, leg.Done())
+	if !errors.Is(leg.Err(), esl.ErrDisconnected) {
+		t.Errorf("ended with %v", leg.Err())
+	}
+}

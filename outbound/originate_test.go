@@ -315,3 +315,23 @@ func TestOriginateRaw(t *testing.T) {
 		}
 	})
 }
+
+// TestCancelledRawOriginate cannot name the legs, and ends them all the same.
+func TestCancelledRawOriginate(t *testing.T) {
+	overBoth(t, func(t *testing.T, ctx context.Context, s *subject) {
+		for _, raw := range []string{"user/never,user/never2", "{origination_uuid=" + esl.NewUUID() + "}user/never"} {
+			before := s.channels()
+			stopped, cancel := context.WithCancel(ctx)
+			go func() {
+				s.untilChannels(func(n int) bool { return n > before })
+				cancel()
+			}()
+			_, err := s.orig.Originate(stopped, call.Originate{To: call.RawDial(raw)})
+			if !errors.Is(err, context.Canceled) {
+				t.Errorf("%s: got %v", raw, err)
+			}
+			cancel()
+			s.untilChannels(func(n int) bool { return n <= before })
+		}
+	})
+}

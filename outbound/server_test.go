@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"runtime"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -259,5 +260,100 @@ func TestConnectEvent(t *testing.T) {
 	w.place(asyncFull)
 	if ev := result(t, w, events); ev.Name() != "CHANNEL_DATA" || ev.UUID() == "" {
 		t.Errorf("got %v", ev)
+	}
+}
+
+// TestListenAndServe ends with its context, and fails at once for what cannot be served.
+func TestListenAndServe(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	srv := &outbound.Server{Handler: outbound.HandlerFunc(func(context.Context, *outbound.Session) error { return nil })}
+	served := make(chan error, 1)
+	go func() { served <- srv.ListenAndServe(ctx, "127.0.0.1:0") }()
+	cancel()
+	if err := <-served; !errors.Is(err, outbound.ErrServerClosed) && !errors.Is(err, context.Canceled) {
+		t.Errorf("ended with %v", err)
+	}
+	if err := srv.ListenAndServe(context.Background(), "256.0.0.1:1"); err == nil {
+		t.Error("listens on an address that is none")
+	}
+	if err := (&outbound.Server{}).ListenAndServe(context.Background(), "127.0.0.1:0"); err == nil {
+		t.Error("serves without a handler")
+	}
+}
+
+// TestFurtherEvents subscribes to more than a channel needs, in another format.
+func TestFurtherEvents(t *testing.T) {
+	for _, format := range []esl.Format{esl.Plain, esl.JSON, esl.XML} {
+		t.Run(format.String(), func(t *testing.T) {
+			type seen struct{ custom, media *esl.Event }
+			got := make(chan seen, 1)
+			ready := make(chan string, 1)
+			w := newWorld(t, &outbound.Server{
+				Format: format, Events: []string{"CHANNEL_APPLICATION", "PLAYBACK_START", "app::news"}, Linger: -1,
+				Handler: outbound.HandlerFunc(func(ctx context.Context, s *outbound.Session) error {
+					stream := s.Channel.Events("app::news", "PLAYBACK_START")
+					defer stream.Close()
+					ready <- s.UUID()
+					custom, err := stream.Next(ctx)
+					if err != nil {
+						return err
+					}
+					if _, err := s.Playback(ctx, "tone_stream://%(10,0,440)"); err != nil {
+						return err
+					}
+					media, err := stream.Next(ctx)
+					got <- seen{custom, media}
+					return err
+				}),
+			}, esltest.Config{})
+			w.place(asyncFull)
+			uuid := result(t, w, ready)
+			if err := w.fs.Fire("CUSTOM", []esl.Header{
+				{Name: "Event-Subclass", Value: "app::news"}, {Name: "Unique-ID", Value: uuid}, {Name: "What", Value: "a, b: c%"},
+			}, ""); err != nil {
+				t.Fatal(err)
+			}
+			s := result(t, w, got)
+			if s.custom.Subclass() != "app::news" || s.custom.Get("What") != "a, b: c%" || s.media.Name() != "PLAYBACK_START" {
+				t.Errorf("got %v, %v", s.custom, s.media)
+			}
+		})
+	}
+}
+
+// TestSessionSurface asks a session what its channel does not know: its connection, its legs,
+// and commands of its own.
+func TestSessionSurface(t *testing.T) {
+	done := make(chan error, 1)
+	w := serve(t, esltest.Config{}, func(ctx context.Context, s *outbound.Session) error {
+		err := func() error {
+			if s.RemoteAddr() == nil || s.CallState() == "" {
+				return errors.New("no address or no call state")
+			}
+			out, err := s.BgAPI(ctx, "uuid_exists "+s.UUID())
+			if err != nil || strings.TrimSpace(out) != "true" {
+				return errors.Join(errors.New("bgapi: "+out), err)
+			}
+			if _, ok := s.Leg("none"); ok {
+				return errors.New("has a leg that never was")
+			}
+			leg, err := s.Originate(ctx, call.Originate{To: call.To(call.User("1000", ""))})
+			if err != nil {
+				return err
+			}
+			if same, ok := s.Leg(leg.UUID()); !ok || same != leg {
+				return errors.New("does not know its leg")
+			}
+			return nil
+		}()
+		done <- err
+		return err
+	})
+	w.place(asyncFull)
+	if err := result(t, w, done); err != nil {
+		t.Error(err)
+	}
+	if n := w.srv.Sessions(); n > 1 {
+		t.Errorf("%d sessions", n)
 	}
 }

@@ -104,3 +104,24 @@ func TestStopQueued(t *testing.T) {
 		}
 	})
 }
+
+// TestStopBridge ends the context of a conversation.
+func TestStopBridge(t *testing.T) {
+	overBoth(t, func(t *testing.T, ctx context.Context, s *subject) {
+		a, err := s.orig.Originate(ctx, call.Originate{To: call.To(call.User("1000", ""))})
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := s.orig.Originate(ctx, call.Originate{To: call.To(call.User("1001", ""))})
+		if err != nil {
+			t.Fatal(err)
+		}
+		stopped, cancel := context.WithCancel(ctx)
+		defer cancel()
+		(&subject{world: s.world, ch: a}).on("CHANNEL_BRIDGE", anyEvent, cancel)
+		if _, err := a.Bridge(stopped, b); err == nil {
+			t.Error("a bridge that was stopped has no error")
+		}
+		result(t, s.world, b.Done())
+	})
+}

@@ -129,3 +129,17 @@ func isHangup(err error) bool {
 	var hangup *call.HangupError
 	return errors.As(err, &hangup)
 }
+
+// untilTrue waits until done says so, for ten seconds at most.
+func (w *world) untilTrue(done func() bool) {
+	w.t.Helper()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for range 1000 {
+		if done() {
+			return
+		}
+		<-tick.C
+	}
+	w.t.Error("it never came true")
+}
