@@ -195,7 +195,11 @@ func (o *Observability) probe(ready bool, ok func() bool, yes, no string) http.H
 	return func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Vary", "Accept")
 		if !wantsDetail(r.Header.Values("Accept")) {
-			answer(w, ok(), yes, no)
+			fine, body := ok(), no
+			if fine {
+				body = yes
+			}
+			answer(w, fine, "application/json", []byte(body))
 			return
 		}
 		d := o.detail(ready)
@@ -204,16 +208,7 @@ func (o *Observability) probe(ready bool, ok func() bool, yes, no string) http.H
 			http.Error(w, err.Error(), http.StatusInternalServerError)
 			return
 		}
-		status := http.StatusOK
-		if d.Status == fail {
-			status = http.StatusServiceUnavailable
-		}
-		h := w.Header()
-		h.Set("Content-Type", healthJSON)
-		h.Set("Content-Length", strconv.Itoa(len(body)))
-		h.Set("Cache-Control", "no-store")
-		w.WriteHeader(status)
-		_, _ = w.Write(body)
+		answer(w, d.Status != fail, healthJSON, body)
 	}
 }
 

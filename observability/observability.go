@@ -72,17 +72,19 @@ func New(cfg Config) (*Observability, error) {
 }
 
 func (o *Observability) instrument(meter metric.Meter) error {
-	var errs [8]error
 	timeouts, err := meter.Int64Counter("genesis.timeouts",
 		metric.WithDescription("Operations that ran out of time."))
-	errs[6] = err
+	if err != nil {
+		return err
+	}
+	var errs [7]error
 	o.connections, errs[0] = newConnections(meter, o.health, timeouts)
 	o.commands, errs[1] = newCommandMetrics(meter, timeouts)
 	o.events, errs[2] = newEventMetrics(meter)
 	o.heartbeats, errs[3] = newHeartbeats(meter, o.health)
 	o.handlers, errs[4] = newHandlerMetrics(meter, o.telemetry.handlers)
 	o.requests, errs[5] = newRequestMetrics(meter, o.config.Now)
-	o.checks, errs[7] = newChecks(meter, o.log, o.config.Now)
+	o.checks, errs[6] = newChecks(meter, o.log, o.config.Now)
 	o.health.critical = o.checks.critical
 	return errors.Join(errs[:]...)
 }

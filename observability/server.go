@@ -90,17 +90,17 @@ func (w *goneReader) Write(p []byte) (int, error) {
 }
 
 // answer writes a probe's answer. net/http leaves the body out for HEAD.
-func answer(w http.ResponseWriter, ok bool, yes, no string) {
-	status, body := http.StatusOK, yes
+func answer(w http.ResponseWriter, ok bool, mediaType string, body []byte) {
+	status := http.StatusOK
 	if !ok {
-		status, body = http.StatusServiceUnavailable, no
+		status = http.StatusServiceUnavailable
 	}
 	h := w.Header()
-	h.Set("Content-Type", "application/json")
+	h.Set("Content-Type", mediaType)
 	h.Set("Content-Length", strconv.Itoa(len(body)))
 	h.Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
-	_, _ = w.Write([]byte(body)) // a prober that has gone away needs no answer
+	_, _ = w.Write(body) // a prober that has gone away needs no answer
 }
 
 // Handle adds a route of the app's own to the HTTP server. The pattern is one of
