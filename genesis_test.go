@@ -162,6 +162,42 @@ func TestOutbound(t *testing.T) {
 	}
 }
 
+// TestLostSessions counts those of a FreeSWITCH that dies in the midst of calls, and none that ends as calls do.
+func TestLostSessions(t *testing.T) {
+	started := make(chan struct{}, 10)
+	s, stop := start(t, func(ctx context.Context, s *outbound.Session) error {
+		started <- struct{}{}
+		<-ctx.Done()
+		return context.Cause(ctx)
+	}, genesis.Listen("127.0.0.1:0"))
+	sim := simulator(t, esltest.Config{})
+	for _, dies := range []bool{false, true} {
+		call, err := sim.Call(t.Context(), esltest.CallConfig{Outbound: s.Outbound.String()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		select {
+		case <-started:
+		case <-time.After(patience):
+			t.Fatal("no call reached the handler")
+		}
+		lost := `genesis_connections_errors_total{error="lost",type="outbound"} 0`
+		if dies {
+			lost = `genesis_connections_errors_total{error="lost",type="outbound"} 1`
+			err = sim.Stop()
+		} else {
+			call.Hangup("NORMAL_CLEARING")
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		probe(t, s.Observability, "/metrics", http.StatusOK, `genesis_connections_active{type="outbound"} 0`, lost)
+	}
+	if err := stop(); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestExitCodes(t *testing.T) {
 	sim := simulator(t, esltest.Config{})
 	host, port, _ := net.SplitHostPort(sim.Addr())

@@ -72,7 +72,7 @@ func newConnections(meter metric.Meter, h *health, timeouts metric.Int64Counter)
 func (c *connections) expect() {
 	kind, expected := inbound, []string{"lost", "refused", "timeout", "authentication_failed", "access_denied"}
 	if c.health.mode == Outbound {
-		kind, expected = outbound, []string{"too_many", "too_fast", "not_allowed", "slow_consumer", "protocol_error", "timeout"}
+		kind, expected = outbound, []string{"lost", "too_many", "too_fast", "not_allowed", "slow_consumer", "protocol_error", "timeout"}
 	}
 	for _, err := range expected {
 		c.errors.Add(context.Background(), 0, errorLabels(kind, err))
@@ -184,7 +184,8 @@ func connectError(err error) string {
 }
 
 // lossError returns the error label of a connection that ended, "" when it ended
-// as it should: closed by us, or outbound by FreeSWITCH when the call was over.
+// as it should: closed by us, or outbound by FreeSWITCH with the notice that it has
+// for every call. A bare EOF is one of a FreeSWITCH that is gone.
 func lossError(kind string, err error) string {
 	if err == nil || errors.Is(err, esl.ErrClosed) || errors.Is(err, context.Canceled) {
 		return ""
@@ -192,7 +193,7 @@ func lossError(kind string, err error) string {
 	switch {
 	case errors.Is(err, esl.ErrFrameTooLarge), errors.Is(err, esl.ErrProtocol), errors.Is(err, esl.ErrSlowConsumer):
 		return brokenError(err)
-	case kind == outbound && errors.Is(err, io.EOF):
+	case kind == outbound && err != io.EOF && errors.Is(err, io.EOF):
 		return ""
 	}
 	return "lost"

@@ -154,10 +154,11 @@ func TestConnectionLabels(t *testing.T) {
 	} {
 		hooks.ConnectEnd(t.Context(), in, fmt.Errorf("dial: %w", err))
 	}
-	for range 3 {
+	for range 4 {
 		hooks.ConnectEnd(t.Context(), out, nil)
 	}
-	hooks.Disconnected(out, fmt.Errorf("over: %w", io.EOF))
+	hooks.Disconnected(out, fmt.Errorf("over: %w", io.EOF)) // with a notice
+	hooks.Disconnected(out, io.EOF)
 	hooks.ConnectEnd(t.Context(), in, nil)
 	hooks.Up(esl.Up{First: true})
 	hooks.Disconnected(in, io.EOF)
@@ -171,6 +172,7 @@ func TestConnectionLabels(t *testing.T) {
 		`genesis_connections_errors_total{error="name_resolution",type="inbound"} 1`,
 		`genesis_connections_errors_total{error="protocol_error",type="inbound"} 1`,
 		`genesis_connections_errors_total{error="lost",type="inbound"} 2`,
+		`genesis_connections_errors_total{error="lost",type="outbound"} 1`,
 		`genesis_connections_errors_total{error="other",type="inbound"} 1`,
 		`genesis_timeouts_total{timeout_operation="connect",timeout_type="connection"} 1`,
 		`genesis_connections_active{type="inbound"} 1`,
