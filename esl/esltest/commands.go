@@ -119,8 +119,24 @@ func (u *User) permissions() []esl.Header {
 	}
 }
 
+// wrappers are the api commands that run others.
+var wrappers = []string{"bgapi", "sched_api", "eval", "expand", "xml_wrap"}
+
+// mayAPI says whether the user may run a command. Of one that runs another, FreeSWITCH looks at what that runs too.
 func (u *User) mayAPI(command string) bool {
-	return u == nil || len(u.API) == 0 || containsFold(u.API, command)
+	if u == nil || len(u.API) == 0 {
+		return true
+	}
+	words := strings.Fields(command)
+	for _, word := range words {
+		if !slices.Contains(u.API, word) {
+			return false
+		}
+		if !slices.Contains(wrappers, strings.ToLower(word)) {
+			break
+		}
+	}
+	return len(words) > 0
 }
 
 func (u *User) anyEvent() bool { return u == nil || len(u.Events) == 0 }
@@ -160,20 +176,10 @@ func (u *User) subclasses(all []string) []string {
 	return subclasses
 }
 
-func containsFold(list []string, s string) bool {
-	for _, item := range list {
-		if strings.EqualFold(item, s) {
-			return true
-		}
-	}
-	return false
-}
-
 const denied = "-ERR permission denied"
 
 func (l *listener) apiCommand(command string) {
-	name, _, _ := strings.Cut(strings.TrimSpace(command), " ")
-	if !l.user.mayAPI(name) {
+	if !l.user.mayAPI(command) {
 		l.reply(denied)
 		return
 	}
@@ -184,7 +190,7 @@ func (l *listener) apiCommand(command string) {
 func (l *listener) bgapi(req request) {
 	command := req.Line[6:]
 	name, arg, _ := strings.Cut(strings.TrimSpace(command), " ")
-	if !l.user.mayAPI("bgapi") || !l.user.mayAPI(name) {
+	if !l.user.mayAPI(command) {
 		l.reply(denied)
 		return
 	}

@@ -198,6 +198,33 @@ func TestFilterValues(t *testing.T) {
 	}
 }
 
+// TestAllowedCommands: what esl-allowed-api means to mod_event_socket.
+func TestAllowedCommands(t *testing.T) {
+	srv := start(t, esltest.Config{Users: []esltest.User{{Name: "app@example.net", Password: "p", API: []string{"status", "expand"}}}})
+	conn, err := enter(t, srv, "app@example.net", "p")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line, allowed := range map[string]bool{
+		"api status":                        true,
+		"bgapi status":                      true, // bgapi itself need not be listed
+		"api STATUS":                        false,
+		"api version":                       false,
+		"api expand status":                 true,
+		"api expand originate user/1 &park": false,
+		"bgapi expand expand version":       false,
+		"api bgapi status":                  false,
+	} {
+		reply, err := conn.Send(testContext(t), esl.Line(line))
+		if reply == nil {
+			t.Fatalf("%s: %v", line, err)
+		}
+		if got := reply.Text() != "-ERR permission denied"; got != allowed {
+			t.Errorf("%s: allowed %v, want %v", line, got, allowed)
+		}
+	}
+}
+
 // TestFilterOfOneChannel: filters do not tell upper from lower case, in a UUID neither.
 func TestFilterOfOneChannel(t *testing.T) {
 	srv := start(t, esltest.Config{Heartbeat: -1})

@@ -103,7 +103,9 @@ type User struct {
 	// spells esl-allowed-events: everything behind CUSTOM is a subclass, and ALL
 	// allows every event but no subclass by its name. Empty: all.
 	Events []string
-	// API lists the api commands that the user may run. Empty: all.
+	// API lists the api commands that the user may run, by api and by bgapi. Of
+	// those that run others, such as expand, the others have to be listed too.
+	// Empty: all.
 	API []string
 	// NoLog forbids the log command.
 	NoLog bool
