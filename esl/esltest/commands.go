@@ -313,6 +313,9 @@ func (c *core) register(subclass string) {
 
 func (l *listener) sendmsg(req request) {
 	uuid := strings.TrimSpace(req.Line[len("sendmsg"):])
+	if uuid == "" {
+		uuid = req.Get("session-id")
+	}
 	target := l.ch
 	if uuid != "" || target == nil {
 		if target == nil || uuid != target.uuid {
@@ -323,7 +326,7 @@ func (l *listener) sendmsg(req request) {
 		l.reply(fmt.Sprintf("-ERR invalid session id [%s]", uuid))
 		return
 	}
-	if l.ch == target && !l.mode.async {
+	if l.ch == target && !l.mode.async && !strings.EqualFold(req.Get("async"), "true") {
 		l.flush()
 		target.perform(req.Request)
 	} else {

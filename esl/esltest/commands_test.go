@@ -255,32 +255,38 @@ func TestBgapiOfASlowCommand(t *testing.T) {
 	close(release)
 }
 
-// TestAnswersToTheSocketOfACall that no recording shows.
-func TestAnswersToTheSocketOfACall(t *testing.T) {
-	srv := start(t, esltest.Config{})
+// socketOfACall places a call that runs actions and then connects to the test.
+func socketOfACall(t *testing.T, srv *esltest.Server, mode string, actions ...esltest.Action) (*esltest.Call, *esl.Conn) {
+	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	long := strings.Repeat("0123456789", 60)
-	call, err := srv.Call(testContext(t), esltest.CallConfig{Actions: []esltest.Action{
-		{App: "set", Data: "long=" + long},
-		{App: "socket", Data: l.Addr().String() + " async full"},
-	}})
+	call, err := srv.Call(testContext(t), esltest.CallConfig{
+		Actions: append(actions, esltest.Action{App: "socket", Data: l.Addr().String() + mode}),
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer call.Hangup("")
+	t.Cleanup(func() { call.Hangup("") })
 	nc, err := l.Accept()
 	if err != nil {
 		t.Fatal(err)
 	}
-	conn, _, err := esl.Accept(context.Background(), nc, esl.ConnConfig{})
+	conn, _, err := esl.Accept(testContext(t), nc, esl.ConnConfig{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close()
+	t.Cleanup(func() { conn.Close() })
+	return call, conn
+}
+
+// TestAnswersToTheSocketOfACall that no recording shows.
+func TestAnswersToTheSocketOfACall(t *testing.T) {
+	srv := start(t, esltest.Config{})
+	long := strings.Repeat("0123456789", 60)
+	_, conn := socketOfACall(t, srv, " async full", esltest.Action{App: "set", Data: "long=" + long})
 	for _, tc := range [][2]string{
 		{"getvar long", long[:511]},
 		{"getvar no_such", "-ERR command not found"},
@@ -293,5 +299,33 @@ func TestAnswersToTheSocketOfACall(t *testing.T) {
 		if got := answer(t, conn, tc[0]); got != tc[1] {
 			t.Errorf("%s: %q, want %q", tc[0], got, tc[1])
 		}
+	}
+}
+
+// message is a sendmsg with these lines.
+type message []string
+
+func (m message) BuildMessage() string { return "sendmsg\n" + strings.Join(m, "\n") }
+
+// TestSendmsgHeaders: async has one queued on a socket without async, and session-id stands for the channel.
+func TestSendmsgHeaders(t *testing.T) {
+	srv := start(t, esltest.Config{})
+	call, conn := socketOfACall(t, srv, " full")
+	send := func(conn *esl.Conn, lines ...string) string {
+		reply, err := conn.Send(testContext(t), message(lines))
+		if reply == nil {
+			t.Fatalf("%q: %v", lines, err)
+		}
+		return reply.Text()
+	}
+	if got := send(conn, "call-command: execute", "execute-app-name: park", "async: true"); got != "+OK" {
+		t.Errorf("an application that goes on for ever: %q", got)
+	}
+	other := connect(t, srv)
+	if got := send(other, "call-command: hangup", "session-id: nobody"); got != "-ERR invalid session id [nobody]" {
+		t.Error(got)
+	}
+	if got := send(other, "call-command: hangup", "session-id: "+call.UUID()); got != "+OK" {
+		t.Error(got)
 	}
 }
