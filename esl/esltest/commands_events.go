@@ -225,13 +225,16 @@ func (l *listener) lingerCommand(line string) {
 		l.reply("+OK will not linger")
 		return
 	}
-	seconds, err := strconv.Atoi(strings.TrimSpace(line[len("linger"):]))
-	if err != nil || seconds <= 0 {
-		l.linger = lingerState{on: true, seconds: -1}
+	seconds := -1
+	if arg := line[len("linger"):]; len(arg) > 1 && arg[0] == ' ' {
+		seconds = 0
+		_, _ = fmt.Sscanf(arg, "%d", &seconds) // what is no number is 0 to FreeSWITCH
+	}
+	l.linger = lingerState{on: true, seconds: seconds}
+	if seconds == -1 {
 		l.reply("+OK will linger")
 		return
 	}
-	l.linger = lingerState{on: true, seconds: seconds}
 	l.reply(fmt.Sprintf("+OK will linger %d seconds", seconds))
 }
 

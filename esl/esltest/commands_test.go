@@ -286,7 +286,7 @@ func socketOfACall(t *testing.T, srv *esltest.Server, mode string, actions ...es
 func TestAnswersToTheSocketOfACall(t *testing.T) {
 	srv := start(t, esltest.Config{})
 	long := strings.Repeat("0123456789", 60)
-	_, conn := socketOfACall(t, srv, " async full", esltest.Action{App: "set", Data: "long=" + long})
+	call, conn := socketOfACall(t, srv, " async full", esltest.Action{App: "set", Data: "long=" + long})
 	for _, tc := range [][2]string{
 		{"getvar long", long[:511]},
 		{"getvar no_such", "-ERR command not found"},
@@ -295,10 +295,21 @@ func TestAnswersToTheSocketOfACall(t *testing.T) {
 		{"divert_events  ON", "+OK events diverted"},
 		{"divert_events maybe", "+OK events not diverted"},
 		{"divert_events off", "+OK events not diverted"},
+		{"linger", "+OK will linger"},
+		{"linger -1", "+OK will linger"},
+		{"linger long", "+OK will linger 0 seconds"},
+		{"linger 5s", "+OK will linger 5 seconds"},
+		{"linger 0", "+OK will linger 0 seconds"},
 	} {
 		if got := answer(t, conn, tc[0]); got != tc[1] {
 			t.Errorf("%s: %q, want %q", tc[0], got, tc[1])
 		}
+	}
+	call.Hangup("")
+	select {
+	case <-conn.Done(): // lingering for 0 seconds is over at once
+	case <-testContext(t).Done():
+		t.Error("the socket outlives its call")
 	}
 }
 

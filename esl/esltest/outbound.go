@@ -201,7 +201,7 @@ func (l *listener) idle() (over bool) {
 	}
 	if !l.linger.started {
 		l.linger.started = true
-		if l.linger.seconds > 0 {
+		if l.linger.seconds != -1 {
 			l.linger.timer = time.NewTimer(time.Duration(l.linger.seconds) * time.Second)
 		}
 		l.out = esl.AppendLingerNotice(l.out, l.ch.uuid, l.ch.displayName(), l.linger.seconds)
