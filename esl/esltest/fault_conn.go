@@ -14,6 +14,8 @@ type faultConn struct {
 	over chan struct{} // closed with the connection
 	once sync.Once
 
+	kill func() // what FaultLostEvents does
+
 	mu      sync.Mutex
 	faults  []Fault
 	sent    int
@@ -21,15 +23,14 @@ type faultConn struct {
 	dead    bool // half-open
 	merging []byte
 	timer   *time.Timer
-	kill    func() // what FaultLostEvents does
 
 	sending sync.Mutex // held over a write, so that what is held back goes out first
 }
 
 // newFaultConn wraps a connection with those of the server's faults that it is
-// to suffer.
-func (s *Server) newFaultConn(conn net.Conn, direction string) *faultConn {
-	c := &faultConn{Conn: conn, made: time.Now(), over: make(chan struct{})}
+// to suffer, at once if need be. kill may be nil.
+func (s *Server) newFaultConn(conn net.Conn, direction string, kill func()) *faultConn {
+	c := &faultConn{Conn: conn, kill: kill, made: time.Now(), over: make(chan struct{})}
 	s.faultMu.Lock()
 	live := s.faults
 	s.faultMu.Unlock()

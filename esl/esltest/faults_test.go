@@ -87,6 +87,7 @@ func TestFaultsOnAConnection(t *testing.T) {
 		"wrong-password":       func(got string, err error) bool { return strings.Contains(got, "-ERR invalid") && err == io.EOF },
 		"garbage:bytes=28":     func(got string, err error) bool { return strings.HasPrefix(got, greeting[:28]+"\x00\xff") },
 		"oversized:after=10ms": func(got string, err error) bool { return strings.Contains(got, "Content-Length: 2147483647\n") },
+		"lost-events":          func(_ string, err error) bool { return !timeout(err) },
 		"lost-events:bytes=82": func(got string, err error) bool { return got == greeting[:82] && !timeout(err) },
 		"no-heartbeat":         func(got string, err error) bool { return got == greeting && timeout(err) },
 		"cut:events=2": func(got string, err error) bool {

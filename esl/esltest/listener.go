@@ -64,18 +64,16 @@ type request struct {
 }
 
 func newListener(c *core, conn net.Conn, direction string) *listener {
-	fault := c.srv.newFaultConn(conn, direction)
 	l := &listener{
 		core:     c,
-		conn:     fault,
-		fault:    fault,
 		requests: make(chan request, 16),
 		wake:     make(chan struct{}, 1),
 		customs:  map[string]bool{},
 		logLevel: -1,
 		over:     make(chan struct{}),
 	}
-	fault.kill = func() { l.killed.Store(true) }
+	l.fault = c.srv.newFaultConn(conn, direction, func() { l.killed.Store(true) })
+	l.conn = l.fault
 	return l
 }
 

@@ -144,7 +144,7 @@ func (r *Replay) Dial(ctx context.Context, addr string) error {
 }
 
 func (r *Replay) serve(raw net.Conn, direction string) error {
-	conn := r.srv.newFaultConn(raw, direction)
+	conn := r.srv.newFaultConn(raw, direction, nil)
 	defer conn.Close()
 	r.mu.Lock()
 	r.conns[conn] = true
