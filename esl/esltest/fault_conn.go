@@ -18,6 +18,7 @@ type faultConn struct {
 
 	mu      sync.Mutex
 	faults  []Fault
+	healed  chan struct{} // closed when faults are, nil while nobody waits for it
 	sent    int
 	events  int
 	dead    bool // half-open
@@ -64,8 +65,20 @@ func (c *faultConn) add(f Fault) {
 
 func (c *faultConn) heal() {
 	c.mu.Lock()
+	defer c.mu.Unlock()
 	c.faults = nil
-	c.mu.Unlock()
+	if c.healed != nil {
+		close(c.healed)
+		c.healed = nil
+	}
+}
+
+// present returns the faults that there are, and what tells that they are healed. The caller holds mu.
+func (c *faultConn) present() (faults []Fault, healed <-chan struct{}) {
+	if c.healed == nil {
+		c.healed = make(chan struct{})
+	}
+	return c.faults, c.healed
 }
 
 // due says whether a fault strikes now, with n bytes about to be written. It
@@ -91,7 +104,7 @@ func (c *faultConn) due(f *Fault, n int) (before int, due bool) {
 func (c *faultConn) Write(b []byte) (int, error) {
 	total := len(b)
 	c.mu.Lock()
-	faults := c.faults
+	faults, healed := c.present()
 	c.mu.Unlock()
 	for i := range faults {
 		f := &faults[i]
@@ -117,12 +130,12 @@ func (c *faultConn) Write(b []byte) (int, error) {
 			continue
 		}
 		if f.Kind == FaultStall {
-			c.pause(f.For)
+			c.pause(f.For, healed)
 			continue
 		}
 		c.strike(*f)
 	}
-	if _, err := c.shape(b, faults); err != nil {
+	if _, err := c.shape(b, faults, healed); err != nil {
 		return 0, err
 	}
 	return total, nil
@@ -166,8 +179,8 @@ func (c *faultConn) strike(f Fault) {
 	}
 }
 
-// pause blocks for d, or with 0 until the connection closes.
-func (c *faultConn) pause(d time.Duration) {
+// pause blocks for d, or with 0 until the connection closes, unless it is healed before.
+func (c *faultConn) pause(d time.Duration, healed <-chan struct{}) {
 	var passed <-chan time.Time
 	if d > 0 {
 		timer := time.NewTimer(d)
@@ -176,19 +189,20 @@ func (c *faultConn) pause(d time.Duration) {
 	}
 	select {
 	case <-passed:
+	case <-healed:
 	case <-c.over:
 	}
 }
 
 // shape writes b late, in pieces or together with what follows.
-func (c *faultConn) shape(b []byte, faults []Fault) (int, error) {
+func (c *faultConn) shape(b []byte, faults []Fault, healed <-chan struct{}) (int, error) {
 	for i := range faults {
 		f := &faults[i]
 		switch f.Kind {
 		case FaultDelay:
-			c.pause(max(f.For, time.Nanosecond))
+			c.pause(max(f.For, time.Nanosecond), healed)
 		case FaultSplit:
-			return c.split(b, max(f.Chunk, 1), f.For)
+			return c.split(b, max(f.Chunk, 1), f.For, healed)
 		case FaultMerge:
 			return c.merge(b, f.For)
 		}
@@ -196,7 +210,7 @@ func (c *faultConn) shape(b []byte, faults []Fault) (int, error) {
 	return c.send(b)
 }
 
-func (c *faultConn) split(b []byte, chunk int, gap time.Duration) (int, error) {
+func (c *faultConn) split(b []byte, chunk int, gap time.Duration, healed <-chan struct{}) (int, error) {
 	n := len(b)
 	for len(b) > 0 {
 		k := min(chunk, len(b))
@@ -205,7 +219,7 @@ func (c *faultConn) split(b []byte, chunk int, gap time.Duration) (int, error) {
 		}
 		b = b[k:]
 		if gap > 0 {
-			c.pause(gap)
+			c.pause(gap, healed)
 		}
 	}
 	return n, nil
@@ -282,7 +296,8 @@ func (c *faultConn) ripe(f Fault) bool {
 func (c *faultConn) eventsReached() {
 	c.mu.Lock()
 	var due []Fault
-	for _, f := range c.faults {
+	faults, healed := c.present()
+	for _, f := range faults {
 		if c.ripe(f) {
 			due = append(due, f)
 		}
@@ -293,7 +308,7 @@ func (c *faultConn) eventsReached() {
 			continue
 		}
 		if f.Kind == FaultStall {
-			c.pause(f.For)
+			c.pause(f.For, healed)
 		}
 		c.strike(f)
 	}

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -111,5 +112,35 @@ func TestFaultAfterEvents(t *testing.T) {
 				t.Errorf("%v: not cut", tt.fault)
 			}
 		}
+	}
+}
+
+// TestHealedWhileItHolds heals faults that keep something from being sent for ever, or for long.
+func TestHealedWhileItHolds(t *testing.T) {
+	for _, f := range []Fault{
+		{Kind: FaultStall}, {Kind: FaultStall, For: time.Hour}, {Kind: FaultStall, Events: 1},
+		{Kind: FaultDelay, For: time.Hour}, {Kind: FaultSplit, For: time.Hour},
+	} {
+		c, far := faulty(t, 0, f)
+		written := make(chan struct{})
+		go func() {
+			if c.eventSent() {
+				c.eventsReached()
+			}
+			c.Write([]byte("late"))
+			c.Close()
+			close(written)
+		}()
+		for waits := false; !waits; runtime.Gosched() {
+			c.mu.Lock()
+			waits = c.healed != nil
+			c.mu.Unlock()
+		}
+		c.heal()
+		if got, err := io.ReadAll(far); string(got) != "late" || err != nil {
+			t.Errorf("%v: read %q, %v", f, got, err)
+		}
+		c.Close()
+		<-written
 	}
 }

@@ -215,8 +215,8 @@ func (s *Server) Inject(f Fault) error {
 	return nil
 }
 
-// Heal ends all faults, those of the Config too. Connections that a fault has
-// already made dead stay dead.
+// Heal ends all faults, those of the Config too: what is stalled is sent at once.
+// Connections that a fault has already made dead stay dead.
 func (s *Server) Heal() {
 	s.faultMu.Lock()
 	s.faults = nil
