@@ -105,7 +105,6 @@ func TestLiveStream(t *testing.T) {
 	}
 }
 
-// The bounds that protect the server from slow requests do not cut a stream.
 // An app's own server has a live page too.
 func TestLiveStreamOfHandler(t *testing.T) {
 	obs, err := observability.New(observability.Config{Mode: observability.Consumer})
@@ -126,6 +125,7 @@ func TestLiveStreamOfHandler(t *testing.T) {
 	own.Close()
 }
 
+// The bounds that protect the server from slow requests do not cut a stream.
 func TestLiveStreamOutlastsTimeouts(t *testing.T) {
 	t.Parallel()
 	s := serve(t, observability.Config{Mode: observability.Outbound})
