@@ -183,7 +183,7 @@ func (c *Client) enter(ctx context.Context, conn *Conn, cmds []Command) (Up, err
 	}
 	mark, err := c.position(ctx, conn)
 	if err != nil {
-		// This user may not run bgapi, or FreeSWITCH is too busy. The events come all
+		// This user may not run uptime, or FreeSWITCH is too busy. The events come all
 		// the same; if the connection is lost again, delivering them will show it.
 		up.MissedUnknown = !up.First
 		return up, nil

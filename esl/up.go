@@ -18,7 +18,8 @@ type Up struct {
 	// Event-Sequence. After a restart it counts the events of the new core only.
 	MissedAtMost uint64
 	// MissedUnknown is true when FreeSWITCH did not tell its sequence, because the
-	// user may not run bgapi. MissedAtMost is zero then.
+	// user may not run uptime (esl-allowed-api), which is asked for by bgapi.
+	// MissedAtMost is zero then.
 	MissedUnknown bool
 	// CoreUUID is FreeSWITCH's Core-UUID, empty when it did not tell.
 	CoreUUID string
