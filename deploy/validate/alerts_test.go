@@ -3,6 +3,7 @@ package validate_test
 import (
 	"context"
 	"math"
+	"slices"
 	"testing"
 	"time"
 
@@ -45,17 +46,54 @@ func TestHeartbeatLate(t *testing.T) {
 	}
 }
 
+// What FreeSWITCH cannot be blamed for does not go off: applications that last on sockets without async, and commands that
+// were never written or that the app gave up.
+func TestCommands(t *testing.T) {
+	growing := func(at time.Duration) float64 { return at.Seconds() }
+	slow := func(command string) []*series { // each takes between 1 and 2.5 s
+		all := make([]*series, 0, 3)
+		for le, value := range map[string]func(time.Duration) float64{
+			"1": func(time.Duration) float64 { return 0 }, "2.5": growing, "+Inf": growing,
+		} {
+			all = append(all, newSeries(value, "genesis_commands_duration_seconds_bucket", "command", command, "le", le))
+		}
+		return all
+	}
+	for command, want := range map[string]bool{"api": false, "sendmsg": false, "bgapi": true, "filter": true} {
+		if got := anyFires(t, "GenesisCommandsSlow", slow(command)...); got != want {
+			t.Errorf("slow %s: fires %v, want %v", command, got, want)
+		}
+	}
+	for reason, want := range map[string]bool{
+		"timeout": true, "disconnected": true, "protocol_error": false, "injection": false, "canceled": false, "closed": false,
+	} {
+		got := anyFires(t, "GenesisCommandsFail",
+			newSeries(growing, "genesis_commands_sent_total", "command", "api"),
+			newSeries(growing, "genesis_commands_errors_total", "command", "api", "error", reason))
+		if got != want {
+			t.Errorf("%s: fires %v, want %v", reason, got, want)
+		}
+	}
+}
+
 // fires tells whether an alert goes off within half an hour in which a metric has these values.
 func fires(t *testing.T, alert, metric string, value func(at time.Duration) float64) bool {
 	t.Helper()
+	return anyFires(t, alert, newSeries(value, metric))
+}
+
+// anyFires is fires for several series.
+func anyFires(t *testing.T, alert string, all ...*series) bool {
+	t.Helper()
 	rule := find(t, alert)
-	series := &series{labels: labels.FromStrings(labels.MetricName, metric)}
 	engine := promql.NewEngine(promql.EngineOpts{MaxSamples: math.MaxInt32, Timeout: time.Minute})
 	defer func() { _ = engine.Close() }()
 	pending := time.Duration(-1)
 	for at := time.Duration(0); at < 30*time.Minute; at += scrape {
-		series.samples = append(series.samples, sample{at.Milliseconds(), value(at)})
-		query, err := engine.NewInstantQuery(context.Background(), series, nil, rule.Expr, time.UnixMilli(at.Milliseconds()))
+		for _, s := range all {
+			s.samples = append(s.samples, sample{at.Milliseconds(), s.value(at)})
+		}
+		query, err := engine.NewInstantQuery(context.Background(), &store{series: all}, nil, rule.Expr, time.UnixMilli(at.Milliseconds()))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -97,35 +135,47 @@ func find(t *testing.T, alert string) rulefmt.Rule {
 	return rulefmt.Rule{}
 }
 
-// series is a storage with one series, and a query's result.
+// series is one of a store's.
 type series struct {
-	storage.LabelQuerier
 	labels  labels.Labels
+	value   func(at time.Duration) float64
 	samples []chunks.Sample
 }
 
-func (s *series) Querier(int64, int64) (storage.Querier, error) { return s, nil }
-func (s *series) Close() error                                  { return nil }
-
-func (s *series) Select(_ context.Context, _ bool, _ *storage.SelectHints, matchers ...*labels.Matcher) storage.SeriesSet {
-	for _, m := range matchers {
-		if !m.Matches(s.labels.Get(m.Name)) {
-			return storage.EmptySeriesSet()
-		}
-	}
-	return &found{storage.NewListSeries(s.labels, s.samples), 1}
+func newSeries(value func(at time.Duration) float64, metric string, names ...string) *series {
+	return &series{labels: labels.FromStrings(append(names, labels.MetricName, metric)...), value: value}
 }
 
+// store is a storage.
+type store struct {
+	storage.LabelQuerier
+	series []*series
+}
+
+func (s *store) Querier(int64, int64) (storage.Querier, error) { return s, nil }
+func (s *store) Close() error                                  { return nil }
+
+func (s *store) Select(_ context.Context, _ bool, _ *storage.SelectHints, matchers ...*labels.Matcher) storage.SeriesSet {
+	var all []storage.Series
+	for _, series := range s.series {
+		if !slices.ContainsFunc(matchers, func(m *labels.Matcher) bool { return !m.Matches(series.labels.Get(m.Name)) }) {
+			all = append(all, storage.NewListSeries(series.labels, series.samples))
+		}
+	}
+	return &found{series: all}
+}
+
+// found is a query's result.
 type found struct {
-	storage.Series
-	left int
+	series []storage.Series
+	next   int
 }
 
 func (f *found) Next() bool {
-	f.left--
-	return f.left >= 0
+	f.next++
+	return f.next <= len(f.series)
 }
-func (f *found) At() storage.Series                { return f.Series }
+func (f *found) At() storage.Series                { return f.series[f.next-1] }
 func (f *found) Err() error                        { return nil }
 func (f *found) Warnings() annotations.Annotations { return nil }
 
