@@ -34,7 +34,7 @@ lint: layers ## gofmt, go vet, staticcheck, layers, alert rules
 	if [ -n "$$unformatted" ]; then echo "not gofmt'ed:"; echo "$$unformatted"; exit 1; fi
 	$(GO) vet $(PKGS)
 	$(STATICCHECK) $(PKGS)
-	$(GO) -C deploy/validate test ./...
+	$(GO) -C deploy/validate test -count 1 ./... # what it reads is outside its module, which go does not see change
 
 layers: ## imports point down: fails on one that does not
 	$(GO) run ./internal/layers
