@@ -72,19 +72,19 @@ func (c *core) start() {
 	}
 }
 
-// stop ends everything and waits for it.
+// stop ends everything and waits for it. The connections are cut first, so that none tells of the end.
 func (c *core) stop() {
+	c.ln.Close()
 	c.mu.Lock()
+	for l := range c.listeners {
+		l.conn.Close()
+	}
 	c.cancel()
 	abandoned := c.abandoned
 	c.abandoned = nil
 	c.mu.Unlock()
 	for _, conn := range abandoned {
 		conn.Close()
-	}
-	c.ln.Close()
-	for _, l := range c.allListeners() {
-		l.conn.Close()
 	}
 	c.wg.Wait()
 }

@@ -151,6 +151,21 @@ func TestFaultRestart(t *testing.T) {
 	connect(t, srv)
 }
 
+// A FreeSWITCH that is stopped says neither goodbye nor that its calls end.
+func TestStopWithoutAWord(t *testing.T) {
+	srv := start(t, esltest.Config{Heartbeat: -1})
+	for range 50 {
+		call, conn := socketOfACall(t, srv, " async full")
+		subscribe(t, conn, "event plain CHANNEL_HANGUP CHANNEL_HANGUP_COMPLETE")
+		if err := srv.Restart(); err != nil {
+			t.Fatal(err)
+		}
+		if ev, err := conn.ReadEvent(testContext(t)); err == nil {
+			t.Fatalf("%s of call %s", ev, call.UUID())
+		}
+	}
+}
+
 func TestHealedRestart(t *testing.T) {
 	srv := start(t, esltest.Config{})
 	conn := connect(t, srv)
