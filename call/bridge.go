@@ -146,7 +146,11 @@ func (c *Channel) connect(ctx context.Context, other *Channel) error {
 		c.setAway(false)
 		return err
 	}
-	w := c.await(named([]string{"CHANNEL_BRIDGE"}))
+	w, err := c.awaitNext(ctx, "CHANNEL_BRIDGE")
+	if err != nil {
+		c.takeBack(other)
+		return err
+	}
 	if _, err := c.t.API(ctx, "uuid_bridge "+c.uuid+" "+other.uuid); err != nil {
 		c.forget(w)
 		c.takeBack(other)
@@ -229,7 +233,10 @@ func (c *Channel) connected(ctx context.Context, w *waiter, other *Channel) erro
 func (c *Channel) Bridge(ctx context.Context, other *Channel) (b Bridged, err error) {
 	ctx, done := c.begin(ctx, opBridge, attr("channel.other_uuid", other.UUID()))
 	defer func() { done(err) }()
-	apart := c.await(named([]string{"CHANNEL_UNBRIDGE"}))
+	apart, err := c.awaitNext(ctx, "CHANNEL_UNBRIDGE")
+	if err != nil {
+		return b, err
+	}
 	defer c.forget(apart)
 	if err := c.connect(ctx, other); err != nil {
 		c.dropLeg(ctx, other) // FreeSWITCH may be about to connect them

@@ -49,8 +49,9 @@ type Controller struct {
 	mu       sync.Mutex
 	channels map[string]*Channel
 	closed   error
-	ups      int         // how often Up has been called
-	owed     []namedLegs // to be ended over the next connection
+	ups      int           // how often Up has been called
+	owed     []namedLegs   // to be ended over the next connection
+	deaf     chan struct{} // closed when events come again; nil while they do
 }
 
 // NewController returns a controller whose channels end with parent at the latest. A

@@ -122,14 +122,17 @@ func (c *Channel) executeHalting(ctx context.Context, app, arg string, stop halt
 		return nil, err
 	}
 	defer c.giveTurn()
-	x := c.expect()
+	x, err := c.expect(ctx)
+	if err != nil {
+		return nil, err
+	}
 	x.halt = stop
 	defer func() {
 		if !x.left {
 			c.drop(x)
 		}
 	}()
-	_, err := c.t.Send(ctx, application{uuid: c.address(), app: app, arg: arg, id: x.id, lock: c.mode != AsyncSingle})
+	_, err = c.t.Send(ctx, application{uuid: c.address(), app: app, arg: arg, id: x.id, lock: c.mode != AsyncSingle})
 	if err != nil {
 		return nil, c.sendFailed(ctx, x, err)
 	}
@@ -201,14 +204,6 @@ func (c *Channel) giveTurn() {
 	if c.turn != nil {
 		<-c.turn
 	}
-}
-
-func (c *Channel) expect() *execution {
-	x := &execution{id: esl.NewUUID(), started: make(chan struct{}), done: make(chan *esl.Event, 1)}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.running = append(c.running, x)
-	return x
 }
 
 // connected notes whom the call is connected with: by the application that runs, and not

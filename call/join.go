@@ -74,6 +74,9 @@ func (k *Controller) Join(cfg *esl.ClientConfig) {
 	}
 	cfg.OnDown = func(err error) {
 		k.Down()
+		if errors.Is(err, esl.ErrClosed) { // there is no other one to wait for
+			k.endOutage()
+		}
 		if nextDown != nil {
 			nextDown(err)
 		}
@@ -81,8 +84,10 @@ func (k *Controller) Join(cfg *esl.ClientConfig) {
 }
 
 // Down tells that the connection is lost for now: what waits for an event fails with
-// esl.ErrDisconnected, as the event may be missed. The channels are kept.
+// esl.ErrDisconnected, as the event may be missed. The channels are kept. Operations that
+// end with an event begin no sooner than Up, even if commands work already.
 func (k *Controller) Down() {
+	k.beginOutage()
 	for _, c := range k.all() {
 		c.Interrupt()
 	}
@@ -94,6 +99,7 @@ func (k *Controller) Down() {
 // Originate that failed with the connection are hung up, and the calls that Discard could
 // not.
 func (k *Controller) Up(ctx context.Context, up esl.Up) {
+	k.endOutage()
 	k.settleUp(ctx, up)
 	if up.First {
 		return
