@@ -241,6 +241,39 @@ func TestFilterOfOneChannel(t *testing.T) {
 	}
 }
 
+// TestFiltersChangeBetweenEvents: an event that happens while another filter is set or deleted comes.
+func TestFiltersChangeBetweenEvents(t *testing.T) {
+	const all = 10_000
+	srv := start(t, esltest.Config{Heartbeat: -1})
+	conn := connect(t, srv)
+	subscribe(t, conn, "event plain CUSTOM test::x")
+	subscribe(t, conn, "filter Unique-ID ab-1")
+	over := make(chan struct{})
+	go func() {
+		defer close(over)
+		for range all {
+			if err := srv.Fire("test::x", []esl.Header{{Name: "Unique-ID", Value: "ab-1"}}, ""); err != nil {
+				t.Error(err)
+			}
+		}
+	}()
+	for fired := false; !fired; {
+		subscribe(t, conn, "filter Unique-ID cd-2")
+		subscribe(t, conn, "filter delete Unique-ID cd-2")
+		select {
+		case <-over:
+			fired = true
+		default:
+		}
+	}
+	ctx := testContext(t)
+	for i := range all {
+		if _, err := conn.ReadEvent(ctx); err != nil {
+			t.Fatalf("%d of %d came: %v", i, all, err)
+		}
+	}
+}
+
 // TestBgapiOfASlowCommand answers at once, whatever takes its time.
 func TestBgapiOfASlowCommand(t *testing.T) {
 	release := make(chan struct{})

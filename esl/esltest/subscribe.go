@@ -116,11 +116,12 @@ func (l *listener) refile() {
 	}
 	enabled := l.enabled
 	l.mu.Unlock()
-	l.core.unlisten(l)
-	l.place = uuid
 	if enabled {
-		l.core.listen(l, uuid)
+		l.core.listen(l, uuid) // in one step: what happens meanwhile is for it too
+	} else {
+		l.core.unlisten(l)
 	}
+	l.place = uuid
 }
 
 // oneChannel returns the channel that filters let events of through, or "" when
