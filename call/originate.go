@@ -175,13 +175,13 @@ func (k *Controller) within(ctx context.Context) (_ context.Context, leave func(
 // adopt makes channels for the legs, so that nothing of them is missed.
 func (k *Controller) adopt(ctx context.Context, uuids []string) (adopted []*Channel, err error) {
 	for _, uuid := range uuids {
+		c := k.renew(uuid) // first: who lets go of the one before is to see it
+		c.setExpected(true)
+		adopted = append(adopted, c)
 		if err := k.watch(ctx, uuid); err != nil {
 			k.disown(adopted, "")
 			return nil, err
 		}
-		c := k.renew(uuid)
-		c.setExpected(true)
-		adopted = append(adopted, c)
 	}
 	return adopted, nil
 }

@@ -46,6 +46,8 @@ func (s *Session) endLegs(err error) {
 
 // watch lets the events of another leg through.
 func (s *Session) watch(ctx context.Context, uuid string) error {
+	s.filters.Lock()
+	defer s.filters.Unlock()
 	_, err := s.conn.Send(ctx, esl.Line("filter Unique-ID "+uuid))
 	return err
 }
@@ -53,12 +55,17 @@ func (s *Session) watch(ctx context.Context, uuid string) error {
 // unwatchTimeout bounds a command nobody waits for.
 const unwatchTimeout = 5 * time.Second
 
-// unwatch keeps them away again. It runs where events are handled, so it does not
-// wait for the reply.
+// unwatch keeps them away again, unless the next call has the same UUID. It runs where
+// events are handled, so it does not wait for the reply.
 func (s *Session) unwatch(uuid string) {
 	go func() {
 		ctx, cancel := context.WithTimeout(context.Background(), unwatchTimeout)
 		defer cancel()
+		s.filters.Lock()
+		defer s.filters.Unlock()
+		if _, again := s.Leg(uuid); again {
+			return
+		}
 		_, _ = s.conn.Send(ctx, esl.Line("filter delete Unique-ID "+uuid)) // the connection may be gone
 	}()
 }

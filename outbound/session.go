@@ -25,6 +25,8 @@ type Session struct {
 	early  []*esl.Event // what came before there was a Channel
 	room   int          // bytes of memory that may still come before
 
+	filters sync.Mutex // held while one is changed, as one change must not overtake the other
+
 	mu     sync.Mutex
 	others *call.Controller // of legs that this session has made; nil while there are none
 	over   error            // of the connection
