@@ -94,9 +94,9 @@ func (x *execution) hasStarted() bool {
 // It fails at once with a *HangupError when the call ends. When ctx ends, the
 // application is stopped (uuid_break, or break where only applications are allowed),
 // which is waited for, and ctx's cause is returned. One that has not begun because
-// another one runs is stopped when its turn comes, which is not waited for. Without async
-// nothing can stop an application: then the error is also ErrMode, and the next operation
-// waits for it.
+// another one runs is stopped when its turn comes, which is not waited for; where somebody
+// else has executed that one, only for Config.BreakTimeout. Without async nothing can stop an
+// application: then the error is also ErrMode, and the next operation waits for it.
 func (c *Channel) Execute(ctx context.Context, app, arg string) (ev *esl.Event, err error) {
 	ctx, done := c.begin(ctx, opExecute, attr("application", app))
 	defer func() { done(err) }()
@@ -306,7 +306,7 @@ func (c *Channel) sendBreak(ctx context.Context) error {
 }
 
 // breakAgain is how often a stop is repeated: a break that comes before the
-// application has begun is lost.
+// application has got as far as to look for one is lost.
 const breakAgain = 100 * time.Millisecond
 
 // stop breaks an application whose caller has gone, and waits for its end, so that
@@ -325,7 +325,19 @@ func (c *Channel) stop(ctx context.Context, x *execution) error {
 		go c.stopInTurn(x)
 		return cause
 	}
-	return c.breakUntilDone(ctx, x, cause)
+	err := c.breakUntilDone(ctx, x, cause)
+	if !x.hasStarted() && c.expects(x) { // behind what somebody else has executed
+		x.left = true
+		go c.stopInTurn(x)
+	}
+	return err
+}
+
+// expects tells whether nothing has been heard of an application's end.
+func (c *Channel) expects(x *execution) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Contains(c.running, x)
 }
 
 // waitsInTurn tells whether others that we have executed are to end before x begins.
@@ -351,7 +363,8 @@ func (c *Channel) stopInTurn(x *execution) {
 	}
 }
 
-// breakUntilDone breaks the application that runs until it has ended.
+// breakUntilDone breaks an application until it has ended, once it has begun: before that a
+// break would be lost, or stop what somebody else has executed.
 func (c *Channel) breakUntilDone(ctx context.Context, x *execution, cause error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.cfg.BreakTimeout)
 	defer cancel()
@@ -365,8 +378,10 @@ func (c *Channel) breakUntilDone(ctx context.Context, x *execution, cause error)
 		if x.halt != nil {
 			x.halt(ctx, c.peerOf(x))
 		}
-		if err := c.sendBreak(ctx); err != nil && c.ctx.Err() != nil {
-			return c.Err()
+		if x.hasStarted() {
+			if err := c.sendBreak(ctx); err != nil && c.ctx.Err() != nil {
+				return c.Err()
+			}
 		}
 		select {
 		case <-x.done:

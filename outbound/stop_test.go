@@ -125,3 +125,46 @@ func TestStopBridge(t *testing.T) {
 		result(t, s.world, b.Done())
 	})
 }
+
+// TestStopBehindSomebodyElse cancels an application over a client while a session's runs, which
+// goes on; the one that was cancelled does not run when its turn has come.
+func TestStopBehindSomebodyElse(t *testing.T) {
+	playing, broken, played, after := make(chan string, 1), make(chan struct{}), make(chan error, 1), make(chan error, 1)
+	w := serve(t, esltest.Config{}, func(ctx context.Context, s *outbound.Session) error {
+		if err := s.Answer(ctx); err != nil {
+			return err
+		}
+		playing <- s.UUID()
+		_, err := s.Playback(ctx, "tone_stream://%(600000,0,440)")
+		played <- err
+		select {
+		case <-broken:
+		case <-ctx.Done():
+		}
+		_, err = s.Execute(ctx, "set", "a=b")
+		after <- err
+		return err
+	})
+	w.place(asyncFull)
+	ctl := control(t, w)
+	c := ctl.Attach(result(t, w, playing), nil)
+	w.untilTrue(func() bool { return w.fs.Leg(c.UUID()).State().App == "playback" })
+	ctx, cancel := context.WithTimeout(w.ctx, 100*time.Millisecond)
+	defer cancel()
+	if _, err := c.Playback(ctx, "tone_stream://%(600000,0,880)"); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("ended with %v", err)
+	}
+	select {
+	case err := <-played:
+		t.Fatalf("somebody else's playback ended with %v", err)
+	default:
+	}
+	w.api("uuid_break " + c.UUID())
+	if err := result(t, w, played); err != nil {
+		t.Error(err)
+	}
+	close(broken)
+	if err := result(t, w, after); err != nil {
+		t.Error(err)
+	}
+}
