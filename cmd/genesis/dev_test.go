@@ -117,6 +117,23 @@ func TestDevStopsAfterACrash(t *testing.T) {
 	}
 }
 
+// A signal can come before an app has made itself ready for it, and ends it: that is stopping on request as well.
+func TestStopsAnAppThatIsNotReady(t *testing.T) {
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "go.mod"), "module app\n", 0o644)
+	write(t, filepath.Join(dir, "main.go"), "package main\n\nimport \"time\"\n\nfunc main() {\n\tprintln(\"runs\")\n\ttime.Sleep(time.Hour)\n}\n", 0o644)
+	for _, how := range []string{"run", "dev"} {
+		for _, sig := range []os.Signal{syscall.SIGTERM, os.Interrupt, syscall.SIGHUP} {
+			app := startGenesis(t, "consumer", how, dir)
+			app.stderr.match(t, "runs")
+			app.signal(sig)
+			if code := app.wait(); code != 0 {
+				t.Errorf("%s: exit code %d after %v, want 0", how, code, sig)
+			}
+		}
+	}
+}
+
 // While there is no app its ports answer all the same: nobody hangs.
 func TestDevAnswersForACrashedApp(t *testing.T) {
 	t.Setenv("ESL_APP_PORT", "0")

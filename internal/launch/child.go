@@ -5,16 +5,18 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"sync/atomic"
 	"syscall"
 )
 
 // Child is a started executable in a process group of its own, so that a Ctrl-C at the terminal reaches it once, through
 // us, and not twice.
 type Child struct {
-	cmd  *exec.Cmd
-	done chan struct{}
-	code int
-	err  error
+	cmd    *exec.Cmd
+	passed atomic.Value // the last signal that was passed on
+	done   chan struct{}
+	code   int
+	err    error
 }
 
 // Command says what to start.
@@ -65,14 +67,21 @@ func (c *Child) run(started chan<- error) {
 }
 
 // Signal passes a signal on; a child that has ended ignores it.
-func (c *Child) Signal(sig os.Signal) { _ = c.cmd.Process.Signal(sig) }
+func (c *Child) Signal(sig os.Signal) {
+	c.passed.Store(sig)
+	_ = c.cmd.Process.Signal(sig)
+}
 
 // Done is closed when the child has ended.
 func (c *Child) Done() <-chan struct{} { return c.done }
 
-// Wait returns the exit code once the child has ended: its own, or as a shell counts 128 and the signal that killed it.
+// Wait returns the exit code once the child has ended: its own, or as a shell counts 128 and the signal that killed it. It
+// is 0 when that is the signal passed on: one that comes before a child has made itself ready for it kills, and is heeded.
 func (c *Child) Wait() (int, error) {
 	<-c.done
+	if sig, ok := c.passed.Load().(syscall.Signal); ok && c.code == 128+int(sig) {
+		return 0, c.err
+	}
 	return c.code, c.err
 }
 

@@ -168,6 +168,20 @@ func TestChildSignal(t *testing.T) {
 	child.Signal(syscall.SIGTERM) // ended: must not disturb anything
 }
 
+// A child that is not ready for a signal yet is killed by it: that is a stop on request.
+func TestChildKilledByTheSignal(t *testing.T) {
+	for _, sig := range []os.Signal{syscall.SIGTERM, os.Interrupt} {
+		child, err := launch.Start(launch.Command{Path: "/bin/sleep", Args: []string{"1000"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		child.Signal(sig)
+		if code, err := child.Wait(); code != 0 || err != nil {
+			t.Errorf("killed by the %v that it was told to stop with: exit code %d, %v; want 0", sig, code, err)
+		}
+	}
+}
+
 func TestStartFailure(t *testing.T) {
 	if _, err := launch.Start(launch.Command{Path: filepath.Join(t.TempDir(), "none")}); err == nil {
 		t.Error("starting a file that does not exist: no error")
