@@ -56,6 +56,7 @@ func (l *launcher) child(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	closePorts(files)
 	for {
 		select {
 		case sig := <-signals:
@@ -71,6 +72,14 @@ func (l *launcher) child(ctx context.Context) error {
 
 func (l *launcher) start(bin string, files []*os.File) (*launch.Child, error) {
 	return launch.Start(launch.Command{Path: bin, Args: l.args, Env: l.settings.environ(), Files: files})
+}
+
+// closePorts leaves the ports to the app that has them: once it takes no more calls, nor does anybody, and a call is
+// refused. Else it would hang until the last one in progress has ended.
+func closePorts(files []*os.File) {
+	for _, file := range files {
+		_ = file.Close() // once more on the way out
+	}
 }
 
 func exit(child *launch.Child) error {
@@ -105,10 +114,11 @@ func (l *launcher) handDown() ([]*os.File, error) {
 			return nil, err
 		}
 		file, err := listener.(*net.TCPListener).File()
+		_ = listener.Close() // the port stays open: the file is a copy
 		if err != nil {
 			return nil, err
 		}
-		l.cleanup = append(l.cleanup, func() { _ = listener.Close(); _ = file.Close() }) // on the way out
+		l.cleanup = append(l.cleanup, func() { _ = file.Close() }) // on the way out
 		host, number, err := net.SplitHostPort(listener.Addr().String())
 		if err != nil {
 			return nil, err

@@ -1,13 +1,17 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 )
 
 func write(t *testing.T, path, text string, mode os.FileMode) {
@@ -165,6 +169,41 @@ func TestDevAnswersForACrashedApp(t *testing.T) {
 		t.Errorf("with a new app:\n%v", report)
 	}
 	p.stop()
+}
+
+// A stop may take an hour: calls that come meanwhile are refused, as by an app without dev, and do not wait for its end.
+func TestDevRefusesCallsWhileItStops(t *testing.T) {
+	t.Setenv("ESL_APP_PORT", "0")
+	t.Setenv("GENESIS_SHUTDOWN_TIMEOUT", "1h")
+	for _, how := range [][]string{{"dev"}, {"run", "--simulate"}} {
+		p := startGenesis(t, slices.Concat([]string{"outbound"}, how, []string{os.Args[0], "--", "outbound", "--execute", "sleep:3600000"})...)
+		addr := p.stderr.match(t, `msg="awaiting FreeSWITCH".* address=(\S+)`)
+		startGenesis(t, "simulate", "--port", "0", "--outbound", addr, "--calls", "1", "--call-duration", "1h")
+		for url := p.url(); metrics(t, url, "genesis_connections_active", "")[""] == 0; {
+		}
+		p.signal(syscall.SIGTERM)
+		p.stderr.match(t, "msg=stopping")
+		refused := func() bool {
+			conn, err := net.Dial("tcp", addr)
+			if err == nil {
+				_ = conn.Close()
+			}
+			return errors.Is(err, syscall.ECONNREFUSED)
+		}
+		for began := time.Now(); !refused(); <-time.After(10 * time.Millisecond) {
+			if time.Since(began) > 5*time.Second {
+				t.Errorf("%v: calls are not refused while it stops", how)
+				break
+			}
+		}
+		select {
+		case <-p.ended:
+			t.Errorf("%v: the call in progress was not waited for", how)
+		default:
+		}
+		p.signal(syscall.SIGTERM)
+		p.wait()
+	}
 }
 
 // children are the processes that a process has started, from all of its threads.

@@ -141,6 +141,7 @@ const busyAgain = time.Second
 // stopped is exit for an app that was told to stop. How one ended that had done so before was told then: now it is us who
 // stop on request.
 func (d *development) stopped() error {
+	closePorts(d.files)
 	if d.ended == nil {
 		return nil
 	}
