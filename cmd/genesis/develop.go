@@ -30,8 +30,8 @@ type development struct {
 // develop runs the app and a new one after each change that builds. An outbound app finishes its calls while the new one
 // takes those that come; a consumer ends before the new one starts, so that no event is handled twice.
 func (l *launcher) develop(ctx context.Context, bin executable, files []*os.File, signals <-chan os.Signal) error {
-	if _, ok := l.settings.lookup(genesis.EnvShutdownTimeout); !ok && l.mode == outboundMode {
-		l.settings[genesis.EnvShutdownTimeout] = patientStop // a restart is not to cut calls
+	if l.mode == outboundMode { // a restart is not to cut calls
+		l.settings[genesis.EnvShutdownTimeout] = l.settings.or(genesis.EnvShutdownTimeout, patientStop)
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)

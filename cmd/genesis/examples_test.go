@@ -70,6 +70,7 @@ func TestDevOutboundKeepsCalls(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
+	t.Setenv("GENESIS_SHUTDOWN_TIMEOUT", "") // as good as absent
 	source := filepath.Join(dir, "main.go")
 	version := func(n int) string { return strings.ReplaceAll(attending, "VERSION", fmt.Sprint(n)) }
 	write(t, source, version(1), 0o644)
