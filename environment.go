@@ -82,6 +82,15 @@ func (e *environment) wrong(name, value, allowed string, args ...any) {
 	e.errs = append(e.errs, &ConfigError{Name: name, Value: value, Err: fmt.Errorf(allowed, args...)})
 }
 
+// host returns a name or an IP address. What is neither would be looked up again and again, as a name not known yet is.
+func (e *environment) host(name, otherwise string) string {
+	value := e.get(name, otherwise)
+	if _, err := netip.ParseAddr(value); err != nil && strings.ContainsAny(value, ":/[] \t\r\n") {
+		e.wrong(name, value, "not a host: a name or an IP address is allowed, without brackets and port")
+	}
+	return value
+}
+
 // port returns a TCP port; 0 is one only where it means "any".
 func (e *environment) port(name, otherwise string, least int) string {
 	value := e.get(name, otherwise)
@@ -251,7 +260,7 @@ func (c *config) resolve(mode observability.Mode) error {
 
 func (c *config) resolveConsumer(e *environment) {
 	if c.addr == "" {
-		c.addr = net.JoinHostPort(e.get(EnvHost, "127.0.0.1"), e.port(EnvPort, "8021", 1))
+		c.addr = net.JoinHostPort(e.host(EnvHost, "127.0.0.1"), e.port(EnvPort, "8021", 1))
 	}
 	if c.heartbeat == 0 {
 		if c.heartbeat = e.duration(EnvHeartbeatTimeout, observability.DefaultHeartbeatTimeout); c.heartbeat == 0 && len(e.errs) == 0 {

@@ -228,6 +228,8 @@ func TestExitCodes(t *testing.T) {
 	}{
 		{"wrong password", consumer.New(), map[string]string{"ESL_HOST": host, "ESL_PORT": port, "ESL_PASSWORD": "no"}, 78, "refuses the password"},
 		{"bad port", consumer.New(), map[string]string{"ESL_PORT": "abc"}, 78, `ESL_PORT="abc": not a port`},
+		{"a port in the host", consumer.New(), map[string]string{"ESL_HOST": host + ":" + port}, 78, `not a host: a name or an IP address is allowed`},
+		{"brackets in the host", consumer.New(), map[string]string{"ESL_HOST": "[::1]"}, 78, `ESL_HOST="[::1]": not a host`},
 		{"port out of range", consumer.New(), map[string]string{"ESL_PORT": "70000"}, 78, "70000"},
 		{"bad probe port", consumer.New(), map[string]string{"GENESIS_OBSERVABILITY_PORT": "-1"}, 78, "GENESIS_OBSERVABILITY_PORT"},
 		{"no password file", consumer.New(), map[string]string{"ESL_PASSWORD_FILE": "/none/such"}, 78, "no such file"},
