@@ -138,6 +138,26 @@ func TestStopsAnAppThatIsNotReady(t *testing.T) {
 	}
 }
 
+// A stop ends a build that is under way, which then has not failed.
+func TestDevStopsWhileItBuilds(t *testing.T) {
+	dir, tools := t.TempDir(), t.TempDir()
+	write(t, filepath.Join(dir, "go.mod"), "module app\n", 0o644)
+	source := filepath.Join(dir, "main.go")
+	write(t, source, strings.ReplaceAll(standing, "VERSION", "1"), 0o644)
+	path := os.Getenv("PATH")
+	t.Setenv("PATH", tools+string(os.PathListSeparator)+path)
+	write(t, filepath.Join(tools, "go"), fmt.Sprintf("#!/bin/sh\nPATH=%s go \"$@\"\n", path), 0o755)
+	app := startGenesis(t, "consumer", "dev", dir)
+	app.stdout.match(t, "version 1 runs")
+	write(t, filepath.Join(tools, "go"), "#!/bin/sh\necho building >&2\nexec sleep 1000\n", 0o755)
+	write(t, source, strings.ReplaceAll(standing, "VERSION", "2"), 0o644)
+	app.stderr.match(t, "building")
+	app.stop()
+	if log := app.stderr.String(); strings.Contains(log, "level=ERROR") {
+		t.Errorf("a stop is told as an error:\n%s", log)
+	}
+}
+
 // While there is no app its ports answer all the same: nobody hangs.
 func TestDevAnswersForACrashedApp(t *testing.T) {
 	t.Setenv("ESL_APP_PORT", "0")

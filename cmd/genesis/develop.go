@@ -104,6 +104,9 @@ func (d *development) begin(bin executable) error {
 // replace has a new app take over, if it can be built and started.
 func (d *development) replace(ctx context.Context) {
 	next, err := d.executable(ctx)
+	if ctx.Err() != nil {
+		return // told to stop meanwhile: what is built is removed on the way out
+	}
 	if err != nil {
 		d.log.Error("keeping the app that runs", "error", err)
 		return
