@@ -59,3 +59,17 @@ func TestReadmeAppsBuild(t *testing.T) {
 		}
 	}
 }
+
+// What the README says of the simulator works as it stands there, in a clone.
+func TestReadmeSimulates(t *testing.T) {
+	commands := regexp.MustCompile(`(?m)^genesis (simulate --.*?)\s+#`).FindAllStringSubmatch(readme(t), -1)
+	if len(commands) == 0 {
+		t.Fatal("the README does not show the simulator")
+	}
+	t.Chdir("../..")
+	for _, command := range commands {
+		sim := startGenesis(t, append(strings.Fields(command[1]), "--port", "0")...)
+		sim.stderr.match(t, `msg="?(simulating FreeSWITCH|replaying)"? .*address=`)
+		sim.stop()
+	}
+}

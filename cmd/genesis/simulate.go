@@ -41,7 +41,7 @@ func simulateCommand() *cli.Command {
 			&cli.StringFlag{Name: "outbound", Usage: "connect the calls to the outbound server at `HOST:PORT`"},
 			&cli.StringFlag{Name: "to", Value: "9196", Usage: "dial `NUMBER`"},
 			&cli.StringFlag{Name: "digits", Usage: "press `DIGITS` once answered"},
-			&cli.StringFlag{Name: "scenario", Usage: "do what the YAML or JSON `FILE` says"},
+			&cli.StringFlag{Name: "scenario", Usage: "do what the YAML or JSON `FILE` says; examples/busy.yaml is one"},
 			&cli.StringFlag{Name: "replay", Usage: "play the recording in `FILE` (may be gzipped)"},
 			&cli.StringSliceFlag{Name: "fault", Usage: "do something wrong: `KIND[:SETTING,…]` (repeatable)"},
 		},
