@@ -63,6 +63,7 @@ func TestResolve(t *testing.T) {
 		{path: filepath.Join(scripts, "other.sh"), err: `there is no "/no/such/interpreter"`},
 		{path: filepath.Join(dir, "none"), err: "no such file or directory"},
 		{path: filepath.Join(dir, "lib"), err: "package lib cannot be run"},
+		{path: filepath.Join(dir, "lib", "lib.go"), err: "package lib cannot be run"},
 		{path: filepath.Join(dir, "two"), err: "more than one package: a and b"},
 		{path: filepath.Join(dir, "empty"), err: "without Go files"},
 		{path: filepath.Join(dir, "plain.txt"), err: "chmod +x"},

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"go/build"
+	"go/parser"
+	"go/token"
 	"io"
 	"io/fs"
 	"os"
@@ -61,7 +63,7 @@ func Resolve(path string) (Target, error) {
 	case !info.Mode().IsRegular():
 		return Target{}, fmt.Errorf("%s: neither a file nor a directory", path)
 	case filepath.Ext(path) == ".go":
-		return Target{Kind: Source, Path: abs}, nil
+		return Target{Kind: Source, Path: abs}, checkMainFile(path)
 	case info.Mode().Perm()&0o111 == 0 && runtime.GOOS != "windows":
 		return Target{}, fmt.Errorf("%s: not executable (chmod +x %s makes it so)", path, path)
 	case builtOnLibrary(abs):
@@ -114,10 +116,24 @@ func checkMain(dir string) error {
 		return fmt.Errorf("%s: holds more than one package: %s and %s", dir, multiple.Packages[0], multiple.Packages[1])
 	case err != nil && pkg.Name == "":
 		return fmt.Errorf("%s: %w", dir, err)
-	case pkg.Name != "main":
-		return fmt.Errorf("%s: package %s cannot be run; it takes a package main", dir, pkg.Name)
 	}
-	return nil // what else is wrong, the go tool says better
+	return mustBeMain(dir, pkg.Name) // what else is wrong, the go tool says better
+}
+
+// checkMainFile fails for a file of another package, which the go tool builds into something that cannot be run.
+func checkMainFile(path string) error {
+	file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.PackageClauseOnly)
+	if err != nil {
+		return nil // the go tool says better
+	}
+	return mustBeMain(path, file.Name.Name)
+}
+
+func mustBeMain(path, name string) error {
+	if name != "main" {
+		return fmt.Errorf("%s: package %s cannot be run; it takes a package main", path, name)
+	}
+	return nil
 }
 
 // builtOnLibrary reports whether an executable's Go build info names this library, as its own module or as a dependency.
