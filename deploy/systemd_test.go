@@ -3,12 +3,15 @@ package deploy_test
 import (
 	"context"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/genesis-esl/genesis"
 	"github.com/genesis-esl/genesis/esl/esltest"
 )
 
@@ -82,5 +85,24 @@ func TestUnitRunsAnyApp(t *testing.T) {
 	}
 	if s["MemoryDenyWriteExecute"] != nil {
 		t.Error("programs that compile as they run, such as Node's, cannot run under MemoryDenyWriteExecute")
+	}
+}
+
+// TestUnitRestartsWhatCrashed has an app panic: that is no reason to leave it down.
+func TestUnitRestartsWhatCrashed(t *testing.T) {
+	dir := t.TempDir()
+	for name, text := range map[string]string{"go.mod": "module app\n", "main.go": "package main\n\nfunc main() { panic(\"crash\") }\n"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cmd := exec.CommandContext(t.Context(), binary(t), "consumer", dir)
+	_ = cmd.Run() // the exit code tells
+	final := strings.Fields(unit(t)["RestartPreventExitStatus"][0])
+	if code := cmd.ProcessState.ExitCode(); code <= 0 || slices.Contains(final, strconv.Itoa(code)) {
+		t.Errorf("an app that crashes ends with %d, and the unit does not start it again after %v", code, final)
+	}
+	if !slices.Contains(final, strconv.Itoa(genesis.ExitConfig)) {
+		t.Errorf("a wrong setting is tried again and again: only after %v it is not", final)
 	}
 }
