@@ -183,6 +183,9 @@ func TestGracePeriods(t *testing.T) {
 	grace["systemd"], lines["systemd"] = seconds(s["TimeoutStopSec"][0]), []string{"--shutdown-timeout", example[1]}
 	for where, granted := range grace {
 		needed := 10*time.Second + 5*time.Second // the default --shutdown-timeout, telemetry
+		if where == "systemd" {
+			needed += 15 * time.Second // a program that does not end by itself
+		}
 		for i, word := range lines[where] {
 			switch word {
 			case "--drain-delay":
