@@ -226,6 +226,35 @@ func TestDevRefusesCallsWhileItStops(t *testing.T) {
 	}
 }
 
+// What a stop waits for is told, also when it is the calls of an app that another one has replaced, which then has ended.
+func TestDevTellsWhatItWaitsFor(t *testing.T) {
+	t.Setenv("ESL_APP_PORT", "0")
+	app, err := os.ReadFile(os.Args[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "app")
+	write(t, path, string(app), 0o755)
+	p := startGenesis(t, "outbound", "dev", path, "--", "outbound", "--execute", "sleep:3600000")
+	addr := p.stderr.match(t, `msg="awaiting FreeSWITCH".* address=(\S+)`)
+	first := strings.Fields(children(t, p.cmd.Process.Pid))
+	startGenesis(t, "simulate", "--port", "0", "--outbound", addr, "--calls", "1", "--call-duration", "1h")
+	for url := p.url(); metrics(t, url, "genesis_connections_active", "")[""] == 0; {
+	}
+	write(t, path, string(app), 0o755)
+	p.stderr.until(t, "a new app", func(log string) bool { return strings.Count(log, "awaiting FreeSWITCH") == 2 })
+	for _, pid := range strings.Fields(children(t, p.cmd.Process.Pid)) {
+		if number, err := strconv.Atoi(pid); err != nil || !slices.Contains(first, pid) && syscall.Kill(number, syscall.SIGKILL) != nil {
+			t.Fatalf("the new app %s cannot be killed", pid)
+		}
+	}
+	p.stderr.match(t, "the app has ended, a change starts it again.*exit_code=137")
+	p.signal(syscall.SIGTERM)
+	p.stderr.match(t, "calls in progress are finished first, a second signal ends them at once.*timeout=1h")
+	p.signal(syscall.SIGTERM)
+	p.wait()
+}
+
 // children are the processes that a process has started, from all of its threads.
 func children(t *testing.T, pid int) (pids string) {
 	t.Helper()

@@ -145,12 +145,12 @@ const busyAgain = time.Second
 // stop on request.
 func (d *development) stopped() error {
 	closePorts(d.files)
-	if d.ended == nil {
-		return nil
-	}
-	if d.mode == outboundMode {
+	if d.mode == outboundMode { // the app before may have some, too
 		timeout, _ := d.settings.lookup(genesis.EnvShutdownTimeout)
 		d.log.Info("calls in progress are finished first, a second signal ends them at once", "timeout", timeout)
+	}
+	if d.ended == nil {
+		return nil
 	}
 	return exit(d.current)
 }
