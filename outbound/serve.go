@@ -185,8 +185,8 @@ func (srv *Server) finish(s *Session, err error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.Context()), orDefault(srv.CloseTimeout, defaultCloseTimeout))
 	defer cancel()
 	s.endParked(ctx)
-	if s.resumed.Load() || s.Away() || errors.Is(s.Err(), ErrServerClosed) {
-		return // with its connection ends a call of a server that closes
+	if s.resumed.Load() || s.Away() || errors.Is(s.Err(), ErrServerClosed) && !s.Mode().Async() {
+		return // without async a hangup waits for the application that runs, as the end of the connection does
 	}
 	cause := call.NormalClearing
 	if err != nil {

@@ -257,8 +257,10 @@ func (srv *Server) Shutdown(ctx context.Context) error {
 }
 
 // Close stops accepting and ends all sessions: their handlers' contexts end with
-// ErrServerClosed, and their connections are closed, with which FreeSWITCH hangs the
-// calls up (recording h12_async_client_closes). It returns when all handlers have.
+// ErrServerClosed, and when they have returned, the calls are hung up and their
+// connections closed. Without async the end of the connection is the hangup: FreeSWITCH
+// sees it when the application that runs has ended. Close returns when all sessions have
+// ended, CloseTimeout after the last handler at the latest.
 func (srv *Server) Close() error {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()

@@ -357,3 +357,36 @@ func TestSessionSurface(t *testing.T) {
 		t.Errorf("%d sessions", n)
 	}
 }
+
+// TestCloseHangsUp closes the server while callers hear music: FreeSWITCH plays to the
+// end what runs when a connection closes, which would be never.
+func TestCloseHangsUp(t *testing.T) {
+	for _, extension := range []string{asyncFull, asyncSingle} {
+		t.Run("socket "+modes[extension], func(t *testing.T) {
+			playing, done := make(chan string, 1), make(chan error, 1)
+			w := serve(t, esltest.Config{}, func(ctx context.Context, s *outbound.Session) error {
+				if err := s.Answer(ctx); err != nil {
+					return err
+				}
+				playing <- s.UUID()
+				_, err := s.Playback(ctx, "local_stream://moh")
+				done <- err
+				return err
+			})
+			w.place(extension)
+			leg := w.fs.Leg(result(t, w, playing))
+			if err := leg.WaitApp(w.ctx, "playback"); err != nil {
+				t.Fatal(err)
+			}
+			if err := w.srv.Close(); err != nil {
+				t.Error(err)
+			}
+			if err := result(t, w, done); !errors.Is(err, outbound.ErrServerClosed) {
+				t.Errorf("the music ended with %v", err)
+			}
+			if cause, err := leg.WaitHangup(w.ctx); err != nil || cause != string(call.NormalClearing) {
+				t.Errorf("the caller hears %s, cause %q: %v", leg.State().App, cause, err)
+			}
+		})
+	}
+}
