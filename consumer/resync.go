@@ -56,6 +56,7 @@ type followed struct {
 	headers []esl.Header
 	over    bool // CHANNEL_HANGUP_COMPLETE was seen; CHANNEL_DESTROY is yet to come
 	unseen  bool // there was a time without events in its life, in which CHANNEL_HANGUP_COMPLETE can have come
+	untold  bool // the app knows it from an event of its own alone: neither CHANNEL_CREATE nor "new" came
 }
 
 // tracker follows calls and finds out which ones changed while nobody looked.
@@ -153,6 +154,9 @@ func (t *tracker) hand(ctx context.Context, events []*esl.Event) {
 func (t *tracker) follow(ev *esl.Event) (ended *esl.Event) {
 	name := ev.Name()
 	if name != "CHANNEL_CREATE" && name != "CHANNEL_HANGUP_COMPLETE" && name != "CHANNEL_DESTROY" {
+		if strings.HasPrefix(name, "CHANNEL_") {
+			t.glimpse(ev)
+		}
 		return nil
 	}
 	uuid := strings.Clone(ev.UUID())
@@ -163,8 +167,7 @@ func (t *tracker) follow(ev *esl.Event) (ended *esl.Event) {
 	}
 	switch name {
 	case "CHANNEL_CREATE":
-		t.calls[uuid] = &followed{headers: describe(uuid, ev.Get("Channel-Name"), ev.Get("Call-Direction"),
-			ev.Get("Caller-Caller-ID-Number"), ev.Get("Caller-Destination-Number"))}
+		t.calls[uuid] = &followed{headers: described(uuid, ev)}
 	case "CHANNEL_HANGUP_COMPLETE":
 		if c := t.calls[uuid]; c != nil {
 			c.over = true
@@ -176,6 +179,23 @@ func (t *tracker) follow(ev *esl.Event) (ended *esl.Event) {
 		delete(t.calls, uuid)
 	}
 	return ended
+}
+
+// glimpse notes a call that an event shows before the comparison has. When the connection is lost again before that is
+// over, and the call ends meanwhile, nothing else would know that the app has ever heard of it.
+func (t *tracker) glimpse(ev *esl.Event) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.round == nil || t.calls[ev.UUID()] != nil || t.round.touched[ev.UUID()] {
+		return
+	}
+	uuid := strings.Clone(ev.UUID())
+	t.calls[uuid] = &followed{unseen: true, untold: true, headers: described(uuid, ev)}
+}
+
+func described(uuid string, ev *esl.Event) []esl.Header {
+	return describe(uuid, ev.Get("Channel-Name"), ev.Get("Call-Direction"),
+		ev.Get("Caller-Caller-ID-Number"), ev.Get("Caller-Destination-Number"))
 }
 
 func describe(uuid, name, direction, caller, callee string) []esl.Header {
@@ -348,8 +368,8 @@ func (t *tracker) finish(ctx context.Context, mark string) {
 		delete(t.calls, uuid)
 	}
 	for uuid, row := range r.rows {
-		if t.calls[uuid] == nil && !r.touched[uuid] {
-			c := &followed{unseen: true, headers: describe(uuid, row.Name, row.Direction, row.Caller, row.Callee)}
+		if c := t.calls[uuid]; (c == nil || c.untold) && !r.touched[uuid] {
+			c = &followed{unseen: true, headers: describe(uuid, row.Name, row.Direction, row.Caller, row.Callee)}
 			t.calls[uuid] = c
 			changed = append(changed, resyncEvent("new", c.headers))
 		}
