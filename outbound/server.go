@@ -27,8 +27,9 @@ var ErrServerClosed = errors.New("outbound: server closed")
 type Handler interface {
 	// HandleSession handles one call, on a goroutine of its own. ctx ends when the
 	// call does. An error is logged, and hangs the call up with Server.FailureCause if
-	// it is still up; a *call.HangupError or ctx's cause is the normal end of a call
-	// and no error to log.
+	// it is still up; the *call.HangupError of this call, ErrServerClosed and, once the
+	// call is over, context.Canceled are its normal end and not logged. A connection that
+	// was lost, ctx's cause then too, is.
 	HandleSession(ctx context.Context, s *Session) error
 }
 
