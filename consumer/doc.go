@@ -26,11 +26,12 @@
 //
 // A handler that returns an error, panics or ends its goroutine is logged and
 // counted through Hooks; the next event goes on. When the context of Serve ends,
-// intake stops, and handlers have App.DrainTimeout to work off what is queued.
+// intake stops, and handlers have App.DrainTimeout to work off what is queued. What
+// waits in the connection because that queue is full is dropped, and counted.
 //
 // An event is handed to its handlers once. Events that FreeSWITCH sent while the
-// connection was down are lost; OnUp tells how many that may be, and OnResync
-// which calls ended or began meanwhile.
+// connection was down are lost; OnUp tells how many that may be, and a handler of
+// ResyncEvent which calls ended or began meanwhile.
 //
 // Use this package to watch many calls. To control one call that FreeSWITCH hands
 // over, see package outbound; to read events without handlers, use esl.Client.

@@ -17,6 +17,10 @@ type upFunc = func(context.Context, esl.Up)
 // OnUp has f called each time the connection is up and subscribed, the first
 // time and after each loss, before events of that connection are handled. The
 // context ends when the connection does.
+//
+// Events of the connection before may still be queued for their handlers then. To tell
+// which calls an outage has left a gap in, follow them in the Hooks.Events of the
+// esl.ClientConfig: it sees events before they are queued, so all of them before f.
 func (a *App) OnUp(f func(ctx context.Context, up esl.Up)) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
