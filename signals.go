@@ -5,14 +5,19 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"github.com/genesis-esl/genesis/program"
 )
 
+// oneRequest is how far apart the signals of one request to stop may be.
+const oneRequest = 200 * time.Millisecond
+
 // Signals returns a context that ends with the first SIGINT or SIGTERM, for
-// RunContext. A second signal ends the process at once, with ExitFailure, and kills
-// the programs it hosts: it is never lost, however soon it comes. Call stop to have
-// signals do what they do by default again.
+// RunContext. A second signal, 200 ms later at the soonest, ends the process at once, with
+// ExitFailure, and kills the programs it hosts. What comes sooner belongs to the first:
+// timeout(1), and a supervisor that signals all processes of a service, make two of one
+// request to stop. Call stop to have signals do what they do by default again.
 //
 // The context also ends with SIGHUP, when the terminal is closed, unless the process
 // was started with that ignored, as nohup does; and when whoever read stdout has left,
@@ -33,7 +38,7 @@ func Signals(parent context.Context) (ctx context.Context, stop func()) {
 	}
 	done := make(chan struct{})
 	go func() {
-		for asked := false; ; {
+		for asked := (time.Time{}); ; {
 			select {
 			case <-broken:
 				if stdoutBroken() {
@@ -47,12 +52,14 @@ func Signals(parent context.Context) (ctx context.Context, stop func()) {
 			case <-done:
 				return
 			}
-			if asked {
+			switch {
+			case asked.IsZero():
+				asked = time.Now()
+				cancel()
+			case time.Since(asked) >= oneRequest:
 				program.KillAll()
 				os.Exit(ExitFailure)
 			}
-			asked = true
-			cancel()
 		}
 	}()
 	return ctx, func() {

@@ -251,8 +251,7 @@ func TestDevTellsWhatItWaitsFor(t *testing.T) {
 	p.stderr.match(t, "the app has ended, a change starts it again.*exit_code=137")
 	p.signal(syscall.SIGTERM)
 	p.stderr.match(t, "calls in progress are finished first, a second signal ends them at once.*timeout=1h")
-	p.signal(syscall.SIGTERM)
-	p.wait()
+	p.insist(syscall.SIGTERM)
 }
 
 // children are the processes that a process has started, from all of its threads.

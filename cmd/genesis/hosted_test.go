@@ -32,8 +32,7 @@ func TestSecondSignalEndsPrograms(t *testing.T) {
 	})
 	app.signal(syscall.SIGTERM)
 	app.stderr.match(t, "msg=stopping")
-	app.signal(syscall.SIGTERM)
-	if code := app.wait(); code == 0 {
+	if code := app.insist(syscall.SIGTERM); code == 0 {
 		t.Error("exit code 0 after a second signal, although the program had not ended")
 	}
 	awaitEnd(t, pids...)

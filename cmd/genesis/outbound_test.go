@@ -81,14 +81,7 @@ func TestOutboundExecute(t *testing.T) {
 func TestOutboundFinishesCalls(t *testing.T) {
 	app, addr := startOutbound(t)
 	sim := startGenesis(t, "simulate", "--json", "--port", "0", "--outbound", addr, "--calls", "1", "--call-duration", "2s")
-	url := app.url()
-	deadline := time.Now().Add(patience)
-	for metrics(t, url, "genesis_connections_active", "type")["outbound"] != 1 {
-		if time.Now().After(deadline) {
-			t.Fatal("no call came")
-		}
-		<-time.After(10 * time.Millisecond)
-	}
+	app.awaitCall()
 	app.stop()
 	if code := sim.wait(); code != 0 || !strings.Contains(sim.stdout.String(), `"NORMAL_CLEARING":1`) {
 		t.Errorf("the call in progress was not finished: %s", sim.stdout)
@@ -107,21 +100,27 @@ func TestOutboundBusyPort(t *testing.T) {
 	}
 }
 
+// Who stops a whole process group, or a supervisor that signals every process of a service, makes two signals of one
+// request: the call in progress is finished.
+func TestTwoSignalsOfOneRequest(t *testing.T) {
+	app, addr := startOutbound(t)
+	sim := startGenesis(t, "simulate", "--port", "0", "--outbound", addr, "--calls", "1", "--call-duration", "2s")
+	app.awaitCall()
+	app.signal(syscall.SIGTERM)
+	app.signal(syscall.SIGINT)
+	if code := app.wait(); code != 0 || !strings.Contains(app.stderr.String(), "msg=stopped") {
+		t.Errorf("exit code %d, want a graceful stop and 0", code)
+	}
+	sim.wait()
+}
+
 func TestSecondSignalEndsAtOnce(t *testing.T) {
 	app, addr := startOutbound(t, "--shutdown-timeout", "1h")
 	sim := startGenesis(t, "simulate", "--port", "0", "--outbound", addr, "--calls", "1", "--call-duration", "1h")
-	url := app.url()
-	deadline := time.Now().Add(patience)
-	for metrics(t, url, "genesis_connections_active", "type")["outbound"] != 1 {
-		if time.Now().After(deadline) {
-			t.Fatal("no call came")
-		}
-		<-time.After(10 * time.Millisecond)
-	}
+	app.awaitCall()
 	app.signal(syscall.SIGTERM)
 	app.stderr.match(t, "msg=stopping")
-	app.signal(syscall.SIGTERM)
-	if code := app.wait(); code == 0 {
+	if code := app.insist(syscall.SIGTERM); code == 0 {
 		t.Error("exit code 0 after a second signal, although a call went on")
 	}
 	sim.signal(syscall.SIGKILL)

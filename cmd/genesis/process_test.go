@@ -156,6 +156,25 @@ func (p *process) signal(sig os.Signal) {
 	}
 }
 
+// insist sends a signal again until the process has ended, and returns the exit code: only what comes a while
+// after the first signal is a second one.
+func (p *process) insist(sig os.Signal) int {
+	p.t.Helper()
+	again := time.NewTicker(50 * time.Millisecond)
+	defer again.Stop()
+	patient := time.After(patience)
+	for {
+		select {
+		case <-p.ended:
+			return p.cmd.ProcessState.ExitCode()
+		case <-again.C:
+			_ = p.cmd.Process.Signal(sig) // it may end just now
+		case <-patient:
+			p.t.Fatalf("genesis %s did not end", p.cmd.Args[1:])
+		}
+	}
+}
+
 // url is where the probes of this process are.
 func (p *process) url() string {
 	p.t.Helper()
@@ -229,4 +248,16 @@ func freePort(t *testing.T) string {
 		t.Fatal(fmt.Errorf("no port in %q", addr))
 	}
 	return port(addr)
+}
+
+// awaitCall waits until an outbound app has a call.
+func (p *process) awaitCall() {
+	p.t.Helper()
+	deadline := time.Now().Add(patience)
+	for url := p.url(); metrics(p.t, url, "genesis_connections_active", "type")["outbound"] != 1; {
+		if time.Now().After(deadline) {
+			p.t.Fatal("no call came")
+		}
+		<-time.After(10 * time.Millisecond)
+	}
 }
