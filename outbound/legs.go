@@ -114,6 +114,10 @@ func (s *Session) endParked(ctx context.Context) {
 // an event may be under way.
 const parkGrace = time.Second
 
+// parkStates are the states that a parked call is in. Their numbers say which state a call has been
+// told to go to: where it has been sent elsewhere just now, that is another one already.
+var parkStates = map[call.State]string{call.StateExecute: "4", call.StatePark: "6"}
+
 // isParked asks how the leg is. The answer comes behind the events of what was done to it
 // before; what has been done just now, the events may not yet tell, but its state does.
 func (s *Session) isParked(ctx context.Context, leg *call.Channel) bool {
@@ -131,7 +135,7 @@ func (s *Session) isParked(ctx context.Context, leg *call.Channel) bool {
 	if err != nil {
 		return false
 	}
-	if state := call.State(ev.Get("Channel-State")); state != call.StateExecute && state != call.StatePark {
+	if number, ok := parkStates[call.State(ev.Get("Channel-State"))]; !ok || ev.Get("Channel-State-Number") != number {
 		return false
 	}
 	short, cancel = context.WithTimeout(ctx, parkGrace)

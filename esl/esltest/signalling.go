@@ -187,6 +187,7 @@ func (ch *channel) redirect(dest, dialplan, context string, apps []Action) {
 	}
 	ch.profile.transfer = micros(time.Now())
 	ch.transfer = true
+	ch.advance(csRouting) // at once; that it runs this state comes later
 	partner := ch.partner
 	ch.mu.Unlock()
 	ch.nudge()
