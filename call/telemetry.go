@@ -97,12 +97,12 @@ func NewInstruments(meters metric.MeterProvider, tracers trace.TracerProvider) (
 	var err error
 	if in.durations, err = m.Float64Histogram("genesis.channel.operation.duration",
 		metric.WithUnit("s"), metric.WithDescription("How long operations on channels took"),
-		metric.WithExplicitBucketBoundaries(.001, .005, .01, .05, .1, .5, 1, 2.5, 5, 10, 30, 60, 120, 300)); err != nil {
+		metric.WithExplicitBucketBoundaries(.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 120, 300)); err != nil {
 		return nil, fmt.Errorf("call: operation duration: %w", err)
 	}
 	if in.calls, err = m.Float64Histogram("genesis.call.duration", metric.WithUnit("s"),
 		metric.WithDescription("From a channel's creation to its hangup"),
-		metric.WithExplicitBucketBoundaries(1, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200)); err != nil {
+		metric.WithExplicitBucketBoundaries(1, 5, 10, 30, 60, 120, 180, 300, 600, 900, 1800, 3600, 7200, 14400)); err != nil {
 		return nil, fmt.Errorf("call: call duration: %w", err)
 	}
 	return in, nil
