@@ -3,6 +3,7 @@ package consumer
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 
 	"github.com/genesis-esl/genesis/esl"
@@ -25,7 +26,7 @@ func (a *App) OnUp(f func(ctx context.Context, up esl.Up)) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.serving {
-		a.errs = append(a.errs, ErrServing)
+		a.errs = append(a.errs, fmt.Errorf("consumer: OnUp: %w", ErrServing))
 		return
 	}
 	a.up = append(a.up, f)

@@ -16,13 +16,13 @@ import (
 // pulse is what a HEARTBEAT says about FreeSWITCH, as in recording m_heartbeat. What
 // one does not say, or says in a way that makes no sense, is left out.
 type pulse struct {
-	at                       time.Time
-	version, core, host      string
-	uptime                   float64 // seconds
-	sessions, most, peak     int64
-	total, perSecond         int64
-	idleCPU                  float64 // 0 to 1
-	hasUptime, hasCPU, hasMx bool
+	at                        time.Time
+	version, core, host       string
+	uptime                    float64 // seconds
+	sessions, most, peak      int64
+	total, perSecond          int64
+	idleCPU                   float64 // 0 to 1
+	hasUptime, hasCPU, hasMax bool
 }
 
 func readPulse(ev *esl.Event, at time.Time) *pulse {
@@ -44,7 +44,7 @@ func readPulse(ev *esl.Event, at time.Time) *pulse {
 		total:     whole("Session-Since-Startup"),
 		perSecond: whole("Session-Per-Sec-Last"),
 	}
-	_, p.hasMx = ev.Lookup("Max-Sessions")
+	_, p.hasMax = ev.Lookup("Max-Sessions")
 	if ms, err := strconv.ParseFloat(ev.Get("Uptime-msec"), 64); err == nil && ms >= 0 {
 		p.uptime, p.hasUptime = ms/1000, true
 	}
@@ -168,7 +168,7 @@ func (h *heartbeats) observe(o metric.Observer, g *gauges) {
 		attribute.String("hostname", p.host),
 	))
 	o.ObserveInt64(g.sessions, p.sessions)
-	if p.hasMx {
+	if p.hasMax {
 		o.ObserveInt64(g.sessionsMax, p.most)
 	}
 	o.ObserveInt64(g.sessionsPeak, p.peak)
