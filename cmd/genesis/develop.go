@@ -104,11 +104,10 @@ func (d *development) begin(bin executable) error {
 // replace has a new app take over, if it can be built and started.
 func (d *development) replace(ctx context.Context) {
 	next, err := d.executable(ctx)
-	if ctx.Err() != nil {
-		return // told to stop meanwhile: what is built is removed on the way out
-	}
 	if err != nil {
-		d.log.Error("keeping the app that runs", "error", err)
+		if ctx.Err() == nil { // else the stop has ended the build
+			d.log.Error("keeping the app that runs", "error", err)
+		}
 		return
 	}
 	d.log.Info("changed, restarting the app", "path", d.path)
