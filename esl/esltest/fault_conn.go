@@ -317,9 +317,7 @@ func (c *faultConn) eventsReached() {
 // leave closes the connection, or, when it is half-open, gives it to who keeps such ones.
 func (c *faultConn) leave(abandon func(net.Conn)) {
 	if c.isDead() {
-		c.once.Do(func() { close(c.over) })
 		abandon(c.Conn)
-		return
 	}
 	c.Close()
 }
