@@ -4,13 +4,11 @@ import (
 	"bytes"
 	"context"
 	"io"
-	"log/slog"
 	"net"
 	"strings"
 	"sync/atomic"
 	"testing"
 
-	"github.com/genesis-esl/genesis/consumer"
 	"github.com/genesis-esl/genesis/esl"
 	"github.com/genesis-esl/genesis/esl/esltest"
 )
@@ -111,9 +109,7 @@ func TestListTooLong(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(server.Close)
-	app, warnings := newApp(), make(lines, 100)
-	app.Logger = slog.New(slog.NewTextHandler(warnings, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	app.HandleFunc(consumer.ResyncEvent, func(context.Context, *esl.Event) error { return nil })
+	app, warnings := following()
 	serveAs(t, app, esl.ClientConfig{Addr: server.Addr(), Limits: esl.Limits{Body: 1 << 15}})
 	if line := await(t, warnings, "a warning"); !strings.Contains(line, esl.ErrFrameTooLarge.Error()) {
 		t.Errorf("logged %q, want it to say why", line)

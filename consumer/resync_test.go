@@ -171,9 +171,7 @@ func TestComparisonThatFailsKeepsNothing(t *testing.T) {
 				t.Fatal(err)
 			}
 			t.Cleanup(server.Close)
-			app, warnings := newApp(), make(lines, 100)
-			app.Logger = slog.New(slog.NewTextHandler(warnings, &slog.HandlerOptions{Level: slog.LevelWarn}))
-			app.HandleFunc(consumer.ResyncEvent, func(context.Context, *esl.Event) error { return nil })
+			app, warnings := following()
 			destroyed := make(chan struct{}, 100)
 			app.HandleFunc("CHANNEL_DESTROY", func(context.Context, *esl.Event) error { destroyed <- struct{}{}; return nil })
 			c.client.Addr = server.Addr()
@@ -206,6 +204,14 @@ func TestComparisonThatFailsKeepsNothing(t *testing.T) {
 			}
 		})
 	}
+}
+
+// following returns an app that compares its calls, and what that warns of.
+func following() (*consumer.App, lines) {
+	app, warnings := newApp(), make(lines, 100)
+	app.Logger = slog.New(slog.NewTextHandler(warnings, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	app.HandleFunc(consumer.ResyncEvent, func(context.Context, *esl.Event) error { return nil })
+	return app, warnings
 }
 
 // lines are what is logged.

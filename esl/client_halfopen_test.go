@@ -37,6 +37,18 @@ func TestHalfOpen(t *testing.T) {
 	}
 }
 
+// freeze has nothing arrive any more, with an api command under way, and waits until the silence of the events is noticed.
+func (s *served) freeze(t *testing.T, proxy *faultproxy.Proxy) (pending <-chan outcome[string]) {
+	t.Helper()
+	if _, err := s.API(within(t), "status"); err != nil {
+		t.Fatal(err)
+	}
+	proxy.Freeze()
+	pending = start(func() (string, error) { return s.API(within(t), "status") })
+	receive(t, s.downs, "OnDown")
+	return pending
+}
+
 // TestHalfOpenDuringAPI: the patience with an api command ends when the events were silent for as long.
 func TestHalfOpenDuringAPI(t *testing.T) {
 	const idle = 500 * time.Millisecond
@@ -44,12 +56,7 @@ func TestHalfOpenDuringAPI(t *testing.T) {
 	proxy := through(t, srv.Addr())
 	s := serve(t, esl.ClientConfig{Addr: proxy.Addr(), IdleTimeout: idle})
 	receive(t, s.ups, "the first Up")
-	if _, err := s.API(within(t), "status"); err != nil {
-		t.Fatal(err)
-	}
-	proxy.Freeze()
-	pending := start(func() (string, error) { return s.API(within(t), "status") })
-	receive(t, s.downs, "OnDown")
+	pending := s.freeze(t, proxy)
 	down := time.Now()
 	checkLost(t, receive(t, pending, "the command").err, true)
 	if late := time.Since(down); late > idle {
@@ -72,12 +79,7 @@ func TestHalfOpenForARestrictedUser(t *testing.T) {
 	proxy := through(t, srv.Addr())
 	s := serve(t, esl.ClientConfig{Addr: proxy.Addr(), User: "u@d", Password: "p", IdleTimeout: 200 * time.Millisecond})
 	receive(t, s.ups, "the first Up")
-	if _, err := s.API(within(t), "status"); err != nil {
-		t.Fatal(err)
-	}
-	proxy.Freeze()
-	pending := start(func() (string, error) { return s.API(within(t), "status") })
-	receive(t, s.downs, "OnDown")
+	pending := s.freeze(t, proxy)
 	checkLost(t, receive(t, pending, "the command").err, true)
 	proxy.Cut(faultproxy.FIN)
 	proxy.Thaw()

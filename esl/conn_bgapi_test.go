@@ -202,17 +202,23 @@ func TestBgAPIAfterUnsubscribing(t *testing.T) {
 	}
 }
 
+// unsubscribed reads BgAPI's subscription, and answers it when a noevents of the application's has come behind.
+func (p *peer) unsubscribed(c *esl.Conn) {
+	p.t.Helper()
+	p.expect("event plain BACKGROUND_JOB")
+	sent := start(func() (*esl.Reply, error) { return c.Send(within(p.t), esl.Line("noevents")) })
+	p.expect("noevents")
+	p.reply("+OK event listener enabled plain")
+	p.reply("+OK no longer listening for events")
+	receive(p.t, sent, "noevents")
+}
+
 // TestBgAPIWhileUnsubscribing: a noevents that goes out while BgAPI's subscription is on its way
 // undoes it, whatever the answer to the subscription says.
 func TestBgAPIWhileUnsubscribing(t *testing.T) {
 	c, far := connected(t, esl.ConnConfig{})
 	done := start(func() (string, error) { return c.BgAPI(within(t), "status") })
-	far.expect("event plain BACKGROUND_JOB")
-	sent := start(func() (*esl.Reply, error) { return c.Send(within(t), esl.Line("noevents")) })
-	far.expect("noevents")
-	far.reply("+OK event listener enabled plain")
-	far.reply("+OK no longer listening for events")
-	receive(t, sent, "noevents")
+	far.unsubscribed(c)
 	far.subscribedStatus(done)
 }
 
@@ -221,12 +227,7 @@ func TestBgAPIAgainstUnsubscribing(t *testing.T) {
 	c, far := connected(t, esl.ConnConfig{})
 	done := start(func() (string, error) { return c.BgAPI(within(t), "status") })
 	for range 5 { // subscribeAttempts
-		far.expect("event plain BACKGROUND_JOB")
-		sent := start(func() (*esl.Reply, error) { return c.Send(within(t), esl.Line("noevents")) })
-		far.expect("noevents")
-		far.reply("+OK event listener enabled plain")
-		far.reply("+OK no longer listening for events")
-		receive(t, sent, "noevents")
+		far.unsubscribed(c)
 	}
 	if got := receive(t, done, "the job"); got.err == nil || c.Err() != nil {
 		t.Errorf("got %q, %v; want an error and the connection as it was, which has %v", got.value, got.err, c.Err())
