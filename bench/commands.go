@@ -36,21 +36,21 @@ func compareCommands(ctx context.Context, s settings) error {
 
 	var raw, sequential, parallel, objects samples
 	for range s.rounds + 1 {
-		n, took, err := repeat(s.each/2, func() error { return pingBare(bare) })
+		n, took, err := repeat(s.each, func() error { return pingBare(bare) })
 		if err != nil {
 			return err
 		}
 		raw = append(raw, float64(n)/took.Seconds())
 
 		before := allocations()
-		n, took, err = repeat(s.each/2, func() error { return ping(ctx, conn) })
+		n, took, err = repeat(s.each, func() error { return ping(ctx, conn) })
 		if err != nil {
 			return err
 		}
 		objects = append(objects, float64(allocations()-before)/float64(n))
 		sequential = append(sequential, float64(n)/took.Seconds())
 
-		rate, err := pingTogether(ctx, conn, s.each/2)
+		rate, err := pingTogether(ctx, conn, s.each)
 		if err != nil {
 			return err
 		}
@@ -61,12 +61,12 @@ func compareCommands(ctx context.Context, s settings) error {
 	t.row("commands over one connection", "per second", "µs each", "noise", "compared")
 	line := func(name string, rates samples, compared string) {
 		rate := rates.median()
-		t.row(name, number(rate), fmt.Sprintf("%.1f", 1e6/rate), fmt.Sprintf("±%.0f%%", 100*rates.spread()), compared)
+		t.row(name, number(rate), fmt.Sprintf("%.1f", 1e6/rate), rates.noise(), compared)
 	}
 	line("bare TCP ping-pong of the same bytes", raw, "")
 	line("Conn.Send, one after the other", sequential,
-		fmt.Sprintf("%+.0f%% time", 100*(raw.median()/sequential.median()-1)))
-	line(fmt.Sprintf("Conn.Send, %d goroutines", pingers), parallel, times(parallel.median(), sequential.median())+" of sequential")
+		fmt.Sprintf("%+.0f%% time", 100*(raw.over(sequential).median()-1)))
+	line(fmt.Sprintf("Conn.Send, %d goroutines", pingers), parallel, times(parallel, sequential)+" of sequential")
 	t.print()
 	fmt.Printf("\n%.1f allocations a command.\n", objects.median())
 	return nil

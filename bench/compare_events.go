@@ -3,7 +3,9 @@ package main
 import (
 	"context"
 	"fmt"
+	"math"
 	"runtime"
+	"slices"
 	"strings"
 
 	"github.com/genesis-esl/genesis/esl"
@@ -81,52 +83,68 @@ func (sub *subject) sent() string {
 // title is what is matched.
 func (sub *subject) title() string { return sub.sent() + "/" + sub.name }
 
-// measureEvents measures all subjects in turn, several times, after a first time
-// that says how many events fill the time.
+// measureEvents measures, for each way of sending, all ways of taking in turn, several times.
 func measureEvents(ctx context.Context, s settings, fs *process, loads map[string]*payload, subjects []*subject) error {
-	for round := -1; round < s.rounds; round++ {
-		for _, sub := range subjects {
-			if round < 0 {
-				sub.perRun = 5000
+	for len(subjects) > 0 {
+		alike := subjects
+		if n := slices.IndexFunc(subjects, func(sub *subject) bool { return sub.sent() != subjects[0].sent() }); n >= 0 {
+			alike = subjects[:n]
+		}
+		subjects = subjects[len(alike):]
+		for round := -1; round < s.rounds; round++ {
+			for _, sub := range alike {
+				if err := sub.measure(ctx, s, fs, loads[sub.payload], round < 0); err != nil {
+					return err
+				}
 			}
-			run := &stream{fs: fs, load: loads[sub.payload], atOnce: sub.atOnce}
-			run.rounds = run.load.rounds(sub.perRun)
-			runtime.GC()
-			before, busy := allocations(), processorTime()
-			took, err := sub.receive(ctx, run)
-			busy, after := processorTime()-busy, allocations()
-			if ctx.Err() != nil {
-				return ctx.Err()
-			}
-			if err != nil {
-				fmt.Printf("%s failed: %v\n", sub.title(), err)
-				continue
-			}
-			rate := float64(run.events()) / took.Seconds()
-			if round < 0 {
-				sub.perRun = int(rate * s.each.Seconds())
-				continue
-			}
-			sub.rates = append(sub.rates, rate)
-			sub.objects = append(sub.objects, float64(after-before)/float64(run.events()))
-			sub.cpu = append(sub.cpu, float64(busy.Nanoseconds())/1e3/float64(run.events()))
 		}
 	}
+	return nil
+}
+
+// measure measures once; the first time says how many events fill the time.
+func (sub *subject) measure(ctx context.Context, s settings, fs *process, load *payload, first bool) error {
+	if first {
+		sub.perRun = 20_000
+	}
+	run := &stream{fs: fs, load: load, atOnce: sub.atOnce, rounds: load.rounds(sub.perRun)}
+	runtime.GC()
+	before, busy := allocations(), processorTime()
+	took, err := sub.receive(ctx, run)
+	busy, after := processorTime()-busy, allocations()
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	events := float64(run.events())
+	rate := events / took.Seconds()
+	if err != nil {
+		fmt.Printf("%s failed: %v\n", sub.title(), err)
+		rate = math.NaN()
+	}
+	if first {
+		if err == nil {
+			sub.perRun = int(rate * s.each.Seconds())
+		}
+		return nil
+	}
+	sub.rates = append(sub.rates, rate)
+	sub.objects = append(sub.objects, float64(after-before)/events)
+	sub.cpu = append(sub.cpu, float64(busy.Nanoseconds())/1e3/events)
 	return nil
 }
 
 func printEvents(loads map[string]*payload, subjects []*subject) {
 	var t table
 	t.row("events, writes", "bytes", "through", "events/s", "MB/s", "noise", "of discard", "of eslgo", "allocs/event", "CPU µs/event")
-	base := map[string]float64{}
+	base := map[string]samples{}
 	for _, sub := range subjects {
-		base[sub.title()] = sub.rates.median()
+		base[sub.title()] = sub.rates
 	}
 	for _, sub := range subjects {
 		rate := sub.rates.median()
 		t.row(sub.sent(), number(loads[sub.payload].meanSize()), sub.name,
-			number(rate), number(rate*loads[sub.payload].meanSize()/1e6), fmt.Sprintf("±%.0f%%", 100*sub.rates.spread()),
-			percent(rate, base[sub.sent()+"/read and discard"]), times(rate, base[sub.sent()+"/eslgo"]),
+			number(rate), number(rate*loads[sub.payload].meanSize()/1e6), sub.rates.noise(),
+			percent(sub.rates, base[sub.sent()+"/read and discard"]), times(sub.rates, base[sub.sent()+"/eslgo"]),
 			fmt.Sprintf("%.1f", sub.objects.median()), fmt.Sprintf("%.2f", sub.cpu.median()))
 	}
 	t.print()

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"runtime"
 	"sync/atomic"
 	"time"
 
@@ -37,9 +38,16 @@ func compareDispatch(ctx context.Context, s settings) error {
 	for _, handlers := range []int{10, 100} {
 		cells = append(cells, &cell{workers: 64, calls: 100, handlers: handlers})
 	}
+	texts := map[int][][]byte{}
+	for _, c := range cells {
+		if texts[c.calls] == nil {
+			texts[c.calls] = eventsOfCalls(template, c.calls)
+		}
+	}
 	for round := -1; round < s.rounds; round++ {
 		for _, c := range cells {
-			cost, err := dispatchCost(ctx, eventsOfCalls(template, c.calls), c.workers, c.handlers, s.each/3)
+			runtime.GC()
+			cost, err := dispatchCost(ctx, texts[c.calls], c.workers, c.handlers, s.each/2)
 			if err != nil {
 				return err
 			}
@@ -50,13 +58,13 @@ func compareDispatch(ctx context.Context, s settings) error {
 	}
 	var t table
 	t.row("workers", "calls at once", "handlers of other events", "µs/event", "noise", "of 1 call")
+	one := map[int]samples{} // costs with one call, by workers
 	for _, c := range cells {
-		base := cells[0]
-		if c.workers != base.workers {
-			base = cells[3]
+		if c.calls == 1 {
+			one[c.workers] = c.costs
 		}
 		t.row(fmt.Sprint(c.workers), number(float64(c.calls)), fmt.Sprint(c.handlers-1), fmt.Sprintf("%.2f", c.costs.median()),
-			fmt.Sprintf("±%.0f%%", 100*c.costs.spread()), percent(c.costs.median(), base.costs.median()))
+			c.costs.noise(), percent(c.costs, one[c.workers]))
 	}
 	t.print()
 	return nil

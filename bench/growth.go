@@ -41,8 +41,7 @@ func compareGrowth(ctx context.Context, s settings) error {
 	var t table
 	t.row("connections", "events/s in all", "noise", "of 1 connection")
 	for i, n := range counts {
-		t.row(fmt.Sprint(n), number(rates[i].median()), fmt.Sprintf("±%.0f%%", 100*rates[i].spread()),
-			percent(rates[i].median(), rates[0].median()))
+		t.row(fmt.Sprint(n), number(rates[i].median()), rates[i].noise(), percent(rates[i], rates[0]))
 	}
 	t.print()
 	return nil

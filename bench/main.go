@@ -81,8 +81,8 @@ func main() {
 	s := settings{writes: writes{16 << 10, 64 << 10}}
 	role := flag.String("role", "", "what a child process is; used by the program itself")
 	flag.StringVar(&s.testdata, "testdata", "../testdata/transcripts", "directory of the recordings")
-	flag.IntVar(&s.rounds, "rounds", 5, "measurements of each; the median is printed")
-	flag.DurationVar(&s.each, "each", time.Second, "about how long a measurement takes")
+	flag.IntVar(&s.rounds, "rounds", 20, "measurements of each; the median is printed")
+	flag.DurationVar(&s.each, "each", 250*time.Millisecond, "about how long a measurement takes")
 	flag.Var(&s.writes, "write", "how many `bytes` of events are sent at a time, where not each by itself; several numbers separated by commas")
 	flag.BoolVar(&s.short, "short", false, "a quick look: fewer and shorter measurements")
 	flag.StringVar(&s.match, "match", "", "of the group events, only rows with this in their name")
@@ -90,7 +90,7 @@ func main() {
 	profile := flag.String("cpuprofile", "", "write a CPU profile to this file")
 	flag.Parse()
 	if s.short {
-		s.rounds, s.each = 3, 150*time.Millisecond
+		s.rounds, s.each = 5, 90*time.Millisecond
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()

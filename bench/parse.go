@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"time"
 	_ "unsafe" // for go:linkname
 
@@ -44,7 +43,7 @@ func compareParsing(ctx context.Context, s settings) error {
 			d := esl.NewDecoder(&endless{data: r.load.frames}, esl.Limits{})
 			events := 0
 			begun := time.Now()
-			for time.Since(begun) < s.each/2 {
+			for time.Since(begun) < s.each {
 				if err := r.parse(d, r.load.events); err != nil {
 					return err
 				}
@@ -59,8 +58,8 @@ func compareParsing(ctx context.Context, s settings) error {
 	t.row("parse and read five headers", "events/s", "MB/s", "noise", "of eslgo", "of plain")
 	for _, r := range rows {
 		rate := r.rates.median()
-		t.row(r.name, number(rate), number(rate*r.load.meanSize()/1e6), fmt.Sprintf("±%.0f%%", 100*r.rates.spread()),
-			times(rate, rows[0].rates.median()), percent(rate, rows[1].rates.median()))
+		t.row(r.name, number(rate), number(rate*r.load.meanSize()/1e6), r.rates.noise(),
+			times(r.rates, rows[0].rates), percent(r.rates, rows[1].rates))
 	}
 	t.print()
 	return nil

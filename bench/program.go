@@ -58,7 +58,7 @@ func measureProgram(ctx context.Context, s settings) error {
 	}
 	var t table
 	t.row("genesis consumer", "measured", "noise")
-	t.row("start to the first event printed", fmt.Sprintf("%.0f ms", starts.median()), fmt.Sprintf("±%.0f%%", 100*starts.spread()))
+	t.row("start to the first event printed", fmt.Sprintf("%.0f ms", starts.median()), starts.noise())
 	t.row("size of the program", fmt.Sprintf("%.1f MB", float64(info.Size())/1e6), "")
 	if len(idle) > 0 {
 		busy := "not told here"

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"runtime"
 	"slices"
@@ -56,15 +57,14 @@ func compareSessions(ctx context.Context, s settings) error {
 	t.row(fmt.Sprintf("calls, %d at once", callsAtOnce), "processors", "calls/s", "noise", "of canned bytes", "of eslgo",
 		"CPU µs/call", "failed runs")
 	for group := range slices.Chunk(servers, 3) {
-		canned, theirs := group[0].rates.median(), group[2].rates.median()
+		canned, theirs := group[0].rates, group[2].rates
 		for _, server := range group {
 			processors := "1"
 			if server.processors == 0 {
 				processors = fmt.Sprintf("all %d", runtime.NumCPU())
 			}
-			rate := server.rates.median()
-			t.row(server.name, processors, number(rate), fmt.Sprintf("±%.0f%%", 100*server.rates.spread()),
-				percent(rate, canned), times(rate, theirs),
+			t.row(server.name, processors, number(server.rates.median()), server.rates.noise(),
+				percent(server.rates, canned), times(server.rates, theirs),
 				number(server.costs.median()), strconv.Itoa(server.failures))
 		}
 	}
@@ -82,6 +82,9 @@ func (a *answerer) measure(fs *process, s settings, first bool) {
 	case err != nil:
 		a.failures++
 		fmt.Printf("%s: %v\n", a.role, err)
+		if !first {
+			a.rates, a.costs = append(a.rates, math.NaN()), append(a.costs, math.NaN())
+		}
 	case first:
 		a.calls = int(rate * s.each.Seconds())
 	default:

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"math"
 	"runtime"
 	"slices"
 	"strings"
@@ -10,27 +11,48 @@ import (
 	"unicode/utf8"
 )
 
-// samples are measurements of one thing.
+// samples are measurements of one thing, one a round; NaN for a round in which it failed.
 type samples []float64
 
-func (s samples) median() float64 {
+// sorted returns the measurements that did not fail, in order of size.
+func (s samples) sorted() samples {
+	did := slices.DeleteFunc(slices.Clone(s), math.IsNaN)
+	slices.Sort(did)
+	return did
+}
+
+func (s samples) median() float64 { return s.sorted().quantile(0.5) }
+
+// quantile returns the value below which that share of s, which is sorted, lies.
+func (s samples) quantile(share float64) float64 {
 	if len(s) == 0 {
 		return 0
 	}
-	sorted := slices.Sorted(slices.Values(s))
-	if n := len(sorted); n%2 == 0 {
-		return (sorted[n/2-1] + sorted[n/2]) / 2
-	}
-	return sorted[len(sorted)/2]
+	at := share * float64(len(s)-1)
+	below, part := math.Modf(at)
+	i := int(below)
+	return s[i] + part*(s[min(i+1, len(s)-1)]-s[i])
 }
 
-// spread is half the distance between the largest and the smallest, as a share of
+// spread is half of the range in which the middle half of the measurements lies, as a share of
 // the median: how noisy the machine was.
 func (s samples) spread() float64 {
-	if len(s) == 0 || s.median() == 0 {
+	sorted := s.sorted()
+	middle := sorted.quantile(0.5)
+	if middle == 0 {
 		return 0
 	}
-	return (slices.Max(s) - slices.Min(s)) / 2 / s.median()
+	return (sorted.quantile(0.75) - sorted.quantile(0.25)) / 2 / middle
+}
+
+// over divides by what was measured in the same round. What else a machine does changes from
+// one second to the next: a median of ratios of neighbours stays where a ratio of medians moves.
+func (s samples) over(base samples) samples {
+	ratios := make(samples, min(len(s), len(base)))
+	for i := range ratios {
+		ratios[i] = s[i] / base[i]
+	}
+	return ratios
 }
 
 // number writes n with commas, to three digits or so.
@@ -52,18 +74,25 @@ func number(n float64) string {
 	return out.String()
 }
 
-func percent(part, whole float64) string {
-	if whole == 0 {
+// noise writes the spread.
+func (s samples) noise() string { return fmt.Sprintf("±%.0f%%", 100*s.spread()) }
+
+// percent writes how much of base s was; a dash where there is nothing to compare.
+func percent(s, base samples) string {
+	share := s.over(base).median()
+	if share == 0 {
 		return "-"
 	}
-	return fmt.Sprintf("%.0f%%", 100*part/whole)
+	return fmt.Sprintf("%.0f%%", 100*share)
 }
 
-func times(a, b float64) string {
-	if b == 0 {
+// times writes how many times base s was.
+func times(s, base samples) string {
+	ratio := s.over(base).median()
+	if ratio == 0 {
 		return "-"
 	}
-	return fmt.Sprintf("%.1fx", a/b)
+	return fmt.Sprintf("%.1fx", ratio)
 }
 
 // table prints rows as Markdown, columns aligned.
