@@ -51,14 +51,15 @@ func (l *idleWorkers) pop() *worker {
 
 // wake wakes a worker if one rests, work waits and nobody looks for it yet.
 func (d *dispatcher) wake() {
-	if d.idle.count.Load() == 0 || !d.anyReady() || !d.idle.searching.CompareAndSwap(false, true) {
-		return
+	for d.idle.count.Load() > 0 && d.anyReady() && d.idle.searching.CompareAndSwap(false, true) {
+		if w := d.idle.pop(); w != nil {
+			w.park <- struct{}{}
+			return
+		}
+		// The last one went by itself. Who brought work since, while another came to rest, took
+		// us for a worker that searches, so all is looked at once more.
+		d.idle.searching.Store(false)
 	}
-	if w := d.idle.pop(); w != nil {
-		w.park <- struct{}{}
-		return
-	}
-	d.idle.searching.Store(false)
 }
 
 func (d *dispatcher) wakeAll() {

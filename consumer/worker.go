@@ -100,6 +100,7 @@ func (w *worker) next() bool {
 			return true
 		}
 		w.home++
+		w.d.wake() // for what is left here: this worker may find something elsewhere
 	}
 	w.streak = 0
 	for {
@@ -172,6 +173,8 @@ func (w *worker) rest() {
 	}
 	d.idle.add(w)
 	if (d.anyReady() || d.closed.Load()) && d.idle.remove(w) {
+		// Who brought it may have relied on the search that has just ended, so this is one too.
+		w.searching = d.idle.searching.CompareAndSwap(false, true)
 		return
 	}
 	<-w.park
