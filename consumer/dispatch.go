@@ -16,10 +16,10 @@ import (
 // dispatcher takes batches of events from a connection (the intake) and hands
 // them to workers, call by call.
 //
-// The intake sorts a batch by shard and takes each shard's lock once. A worker
-// takes a call's waiting events as one run, without the lock handles them, and
-// returns the run in the same critical section in which it takes the next one. The
-// only worker takes the runs of several calls.
+// The intake brings a batch to its shards; the worker that looks for work next sorts
+// it by call. A worker takes a call's waiting events as one run, without the lock
+// handles them, and returns the run in the same critical section in which it takes the
+// next one. The only worker takes the runs of several calls.
 type dispatcher struct {
 	handlerContext context.Context
 	hooks          Hooks
@@ -163,7 +163,7 @@ func keyOf(ev *esl.Event) string {
 	return ev.Name()
 }
 
-// flush moves what is staged into the shards and sees to it that somebody works
+// flush brings what is staged to the shards and sees to it that somebody works
 // on it.
 func (d *dispatcher) flush() {
 	d.inEvents.Store(d.taken)

@@ -51,7 +51,7 @@ func (l *idleWorkers) pop() *worker {
 
 // wake wakes a worker if one rests, work waits and nobody looks for it yet.
 func (d *dispatcher) wake() {
-	for d.idle.count.Load() > 0 && d.anyReady() && d.idle.searching.CompareAndSwap(false, true) {
+	for d.idle.count.Load() > 0 && d.anyWork() && d.idle.searching.CompareAndSwap(false, true) {
 		if w := d.idle.pop(); w != nil {
 			w.park <- struct{}{}
 			return
@@ -72,9 +72,9 @@ func (d *dispatcher) wakeAll() {
 	}
 }
 
-func (d *dispatcher) anyReady() bool {
+func (d *dispatcher) anyWork() bool {
 	for i := range d.shards {
-		if d.shards[i].ready.Load() > 0 {
+		if d.shards[i].hasWork() {
 			return true
 		}
 	}

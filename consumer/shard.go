@@ -1,7 +1,6 @@
 package consumer
 
 import (
-	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -30,7 +29,7 @@ type call struct {
 	running   bool
 }
 
-// staged is an event on its way into a shard.
+// staged is an event on its way to its call.
 type staged struct {
 	ev   *esl.Event
 	to   *route
@@ -57,8 +56,26 @@ type shard struct {
 	done      atomic.Int64
 	doneBytes atomic.Int64
 
-	_ [64]byte // the next shard's lock lies in a cache line of its own
+	_ [64]byte // the intake writes to cache lines of its own
+
+	inbox  inbox
+	sorted []staged // empty, for the inbox when it is sorted next
+
+	_ [64]byte
 }
+
+// inbox has the events that the intake has brought and nobody has sorted by call yet. So the
+// intake, on which everything waits, neither looks for calls, which with 10,000 of them are
+// far away in memory, nor waits for a worker that does.
+type inbox struct {
+	mu     sync.Mutex // held as long as it takes to add or to take all
+	events []staged
+	count  atomic.Int64 // of events that are not sorted, those that are being sorted among them
+}
+
+// maxInbox is how many events may wait to be sorted. Where no worker finds the time, the intake
+// sorts them itself, for calls hold their events in memory that is used again.
+const maxInbox = 1024
 
 // maxRun bounds how many events of one call a worker takes at a time, so that a
 // busy call cannot keep others waiting when workers are few.
@@ -67,27 +84,44 @@ const maxRun = 64
 // slab is how many nodes or calls are allocated at a time.
 const slab = 64
 
-// putAtOnce is how many events are put into a shard under its lock. A worker that asks for
-// the lock meanwhile should get it before it goes to sleep: of 10,000 calls, each event takes
-// some time to find its call.
-const putAtOnce = 16
-
-// put appends events to their calls.
+// put brings events.
 func (s *shard) put(events []staged) {
-	for some := range slices.Chunk(events, putAtOnce) {
+	s.inbox.mu.Lock()
+	s.inbox.events = append(s.inbox.events, events...)
+	waiting := s.inbox.count.Add(int64(len(events)))
+	s.inbox.mu.Unlock()
+	if waiting > maxInbox {
 		s.mu.Lock()
-		readied := int64(0)
-		for i := range some {
-			if s.append(&some[i]) {
-				readied++
-			}
-		}
-		if readied > 0 {
-			s.ready.Store(s.ready.Load() + readied)
-		}
+		s.sort()
 		s.mu.Unlock()
 	}
 }
+
+// sort appends the events that were brought to their calls. The caller holds mu.
+func (s *shard) sort() {
+	if s.inbox.count.Load() == 0 {
+		return
+	}
+	s.inbox.mu.Lock()
+	events := s.inbox.events
+	s.inbox.events = s.sorted
+	s.inbox.mu.Unlock()
+	readied := int64(0)
+	for i := range events {
+		if s.append(&events[i]) {
+			readied++
+		}
+	}
+	// In this order: a worker that finds neither goes to sleep; see hasWork.
+	s.ready.Store(s.ready.Load() + readied)
+	s.inbox.count.Add(-int64(len(events)))
+	clear(events)
+	s.sorted = events[:0]
+}
+
+// hasWork reports whether somebody who looks here may find a run. Sorting makes calls ready
+// before it takes events off the count, and here they are looked for the other way round.
+func (s *shard) hasWork() bool { return s.inbox.count.Load() > 0 || s.ready.Load() > 0 }
 
 // append appends an event to its call, and reports whether it made the call ready.
 func (s *shard) append(e *staged) (readied bool) {

@@ -118,6 +118,7 @@ func (w *worker) next() bool {
 // take takes a run of a shard, of which it holds the lock; a worker that has no others
 // beside it, so that nobody else could handle them meanwhile, takes several.
 func (w *worker) take(s *shard) {
+	s.sort()
 	for events := 0; events < maxRun; {
 		r := s.take()
 		if r.at == nil {
@@ -143,7 +144,7 @@ func (w *worker) search() bool {
 	mask := len(d.shards) - 1
 	for i := range d.shards {
 		s := &d.shards[(w.home+i)&mask]
-		if s.ready.Load() == 0 {
+		if !s.hasWork() {
 			continue
 		}
 		s.mu.Lock()
@@ -172,7 +173,7 @@ func (w *worker) rest() {
 		d.idle.searching.Store(false)
 	}
 	d.idle.add(w)
-	if (d.anyReady() || d.closed.Load()) && d.idle.remove(w) {
+	if (d.anyWork() || d.closed.Load()) && d.idle.remove(w) {
 		// Who brought it may have relied on the search that has just ended, so this is one too.
 		w.searching = d.idle.searching.CompareAndSwap(false, true)
 		return
