@@ -25,6 +25,12 @@ type subject struct {
 	cpu     samples // microseconds of processor time an event, at this end
 }
 
+// The ways between which metrics are the difference.
+const (
+	plainConsumer   = "consumer"
+	meteredConsumer = "consumer, metrics"
+)
+
 func compareEvents(ctx context.Context, s settings) error {
 	payloads, err := loadPayloads(s.testdata)
 	if err != nil {
@@ -49,8 +55,8 @@ func compareEvents(ctx context.Context, s settings) error {
 		{name: "read and discard", receive: discard},
 		{name: "io.Copy to io.Discard", receive: copyAway},
 		{name: "esl.Client", receive: ours(nil)},
-		{name: "consumer", receive: routed(0, nil)},
-		{name: "consumer, metrics", receive: routed(0, o)},
+		{name: plainConsumer, receive: routed(0, nil)},
+		{name: meteredConsumer, receive: routed(0, o)},
 		{name: "eslgo", receive: theirs},
 	}
 	for _, load := range []string{"mix", "small", "large", "json", "xml"} {
@@ -149,4 +155,20 @@ func printEvents(loads map[string]*payload, subjects []*subject) {
 	}
 	t.print()
 	fmt.Println("\neach: a write for each event, as FreeSWITCH sends them.")
+	printCost(subjects, base)
+}
+
+// printCost prints how much longer an event takes where it is counted and timed.
+func printCost(subjects []*subject, rates map[string]samples) {
+	var t table
+	t.row("events, writes", "time of an event with metrics, of one without", "noise")
+	for _, sub := range subjects {
+		if without := rates[sub.sent()+"/"+plainConsumer]; sub.name == meteredConsumer && len(without) > 0 {
+			t.row(sub.sent(), percent(without, sub.rates), without.over(sub.rates).noise())
+		}
+	}
+	if len(t.rows) > 1 {
+		fmt.Println()
+		t.print()
+	}
 }
