@@ -14,26 +14,27 @@ import (
 	"github.com/genesis-esl/genesis/esl"
 )
 
-// App routes events to handlers. Register handlers and set the fields before
-// Serve or Run; the zero value of each field is sensible. An App can be served
-// again once it has stopped.
+// App routes events to handlers. Register handlers and set the fields before Serve or
+// Run; the zero value of each field is sensible. An App can be served again once it
+// has stopped. Its methods are safe for concurrent use.
 type App struct {
-	// Workers bounds how many handlers run at a time: 16 for each processor when
-	// zero. Handlers that wait (for a database, for FreeSWITCH) want many.
+	// Workers bounds how many handlers run at a time: 16 for each processor when zero.
+	// Handlers that wait (for a database, for FreeSWITCH) need many.
 	Workers int
 	// QueueEvents bounds how many events wait or are being handled: 100,000 when
 	// zero.
 	QueueEvents int
-	// QueueBytes bounds the memory of these events: 256 MiB when zero. An event
-	// larger than that passes alone.
+	// QueueBytes bounds the memory of these events: 256 MiB when zero. A larger event
+	// passes when the queue is empty.
 	QueueBytes int64
-	// DrainTimeout is how long handlers may go on once Serve is told to stop: 10 s
-	// when zero, not at all when negative. After that their contexts end and what
-	// is still queued is dropped.
+	// DrainTimeout is how long handlers may go on once Serve is told to stop: 10 s when
+	// zero, not at all when negative. After that their contexts end, and events that are
+	// still queued are dropped. A handler that goes on for another second is left behind,
+	// and logged.
 	DrainTimeout time.Duration
 	// Hooks is told what happens; nil for nobody.
 	Hooks *Hooks
-	// Logger gets errors of handlers; slog.Default() when nil.
+	// Logger gets the errors of handlers; slog.Default() when nil.
 	Logger *slog.Logger
 
 	mu            sync.Mutex
@@ -51,15 +52,15 @@ type App struct {
 // New returns an App without handlers.
 func New() *App { return new(App) }
 
-// ErrServing says that an App was changed or served while it was being served.
+// ErrServing says that an App was changed, or served again, while it was being served.
 var ErrServing = errors.New("consumer: the app is being served")
 
 // Handle registers a handler for events of a name: FreeSWITCH's event name
-// ("CHANNEL_ANSWER"), the subclass of a CUSTOM event ("sofia::register", also
-// "CUSTOM sofia::register"), or "*" for every event. "CUSTOM" takes whatever
-// subclass comes, but brings none: FreeSWITCH sends those that are asked for by
-// name (see Subscribe). Handlers of one event run one after the other in the order
-// of registration. What is wrong with a registration is told by Err and by Serve.
+// ("CHANNEL_ANSWER"), the subclass of a CUSTOM event ("sofia::register", also "CUSTOM
+// sofia::register"), or "*" for every event. "CUSTOM" takes every subclass that comes,
+// but subscribes to none: FreeSWITCH sends only subclasses that are asked for by name
+// (see Subscribe). Handlers of one event run one after the other, in the order of
+// registration. Err and Serve report a bad registration.
 func (a *App) Handle(name string, h Handler, opts ...Option) {
 	name = strings.TrimSpace(name) // as the client does that subscribes
 	if class, ok := strings.CutPrefix(name, "CUSTOM "); ok && !esl.IsEventName(class) {
@@ -99,8 +100,8 @@ func (a *App) HandleFunc(name string, h HandlerFunc, opts ...Option) {
 	a.Handle(name, h, opts...)
 }
 
-// Use wraps all handlers, those registered before and after, in a middleware.
-// The first one given is the outermost.
+// Use wraps all handlers, those registered before and those registered after, in
+// middleware. The first one given is the outermost.
 func (a *App) Use(mw ...Middleware) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -111,8 +112,8 @@ func (a *App) Use(mw ...Middleware) {
 	a.middleware = append(a.middleware, mw...)
 }
 
-// Subscribe adds names to what the app subscribes to, beyond the names it handles:
-// for a handler for "*" that is Passive and not to get everything.
+// Subscribe adds names to what the app subscribes to, beyond the names it handles. Use
+// it with a Passive handler for "*", which by itself subscribes to nothing.
 func (a *App) Subscribe(names ...string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -123,7 +124,8 @@ func (a *App) Subscribe(names ...string) {
 	a.subscribed = append(a.subscribed, names...)
 }
 
-// Err returns what is wrong with the registrations so far, or nil.
+// Err returns what is wrong with the registrations so far, as one error; nil when all
+// are good.
 func (a *App) Err() error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -132,7 +134,7 @@ func (a *App) Err() error {
 
 // Events returns what the app subscribes to, sorted: the names it handles, those given
 // to Subscribe, and HEARTBEAT. With a handler for "*" it is ALL and the subclasses
-// handled, for ALL does not bring subclasses that FreeSWITCH learns of later.
+// handled, because ALL does not include subclasses that FreeSWITCH learns of later.
 func (a *App) Events() []string {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -168,8 +170,8 @@ func (a *App) Handlers() map[string]int {
 	return count
 }
 
-// Backlog returns how many events wait or are being handled, and the bytes of
-// memory that they take; zeros when the app is not being served.
+// Backlog returns how many events wait or are being handled, and how many bytes of
+// memory they take; zeros when the app is not being served.
 func (a *App) Backlog() (events int, size int64) {
 	if d := a.current.Load(); d != nil {
 		return d.backlog()

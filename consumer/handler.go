@@ -10,9 +10,10 @@ import (
 	"github.com/genesis-esl/genesis/esl"
 )
 
-// Handler reacts to an event. The context ends when the app has to stop before
-// the handler is done; ClientFrom(ctx) sends commands. An error is logged and
-// counted, and changes nothing else.
+// Handler reacts to an event. It must be safe for concurrent use, as events of
+// different calls are handled in parallel. ctx ends when the app stops before
+// the handler is done (see App.DrainTimeout); ClientFrom(ctx) sends commands.
+// An error is logged and counted, and changes nothing else.
 type Handler interface {
 	HandleEvent(ctx context.Context, ev *esl.Event) error
 }
@@ -26,7 +27,7 @@ func (f HandlerFunc) HandleEvent(ctx context.Context, ev *esl.Event) error { ret
 // Middleware wraps a Handler in another.
 type Middleware func(Handler) Handler
 
-// PanicError is a panic in a handler, as an error.
+// PanicError is the error of a handler that panicked or ended its goroutine.
 type PanicError struct {
 	// Value is what the handler panicked with; nil when it ended its goroutine.
 	Value any

@@ -8,23 +8,24 @@ import (
 )
 
 // Hooks tells a higher layer what happens to events inside an App. Every field
-// may be nil, and costs nothing then. Hooks run where the events are handled:
-// they must be safe for concurrent use, quick, and never block.
+// may be nil, and costs nothing then. Hooks run on the goroutines that handle
+// the events: they must be safe for concurrent use, return quickly, and never
+// block.
 type Hooks struct {
-	// Routed tells, once for each batch of events and each name in it, that n
-	// events found a handler: one registered for their name or subclass (hit), or
-	// only one registered for "*". The number of different names is bounded; what
-	// goes beyond is called "other".
+	// Routed runs once for each batch of events and each name in it: n events
+	// found a handler, one registered for their name or subclass (hit), or only
+	// one registered for "*". The number of different names is bounded; those
+	// beyond it are called "other".
 	Routed func(name string, hit bool, n int)
 
-	// HandlerStart runs before a handler; the context that it returns goes to the
+	// HandlerStart runs before a handler. The context that it returns goes to the
 	// handler and to HandlerEnd.
 	HandlerStart func(context.Context, *esl.Event) context.Context
 
 	// HandlerEnd runs after a handler. The pointer is valid only during the call.
 	HandlerEnd func(context.Context, *Handled)
 
-	// Dropped counts events that were taken from the connection and will not be
+	// Dropped counts events that were taken from the connection but will not be
 	// handled, because the app stopped first (reason "shutdown").
 	Dropped func(reason string, n int)
 }

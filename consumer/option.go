@@ -10,11 +10,11 @@ import (
 )
 
 // Option limits a registration to some events, or sets how its handler runs.
-// With several, an event has to pass all.
+// With several, an event has to pass all of them.
 type Option func(*registration) error
 
-// Where passes events whose header has just this value. Header names are
-// compared without regard to case, values with.
+// Where passes events whose header has exactly this value. The case of header
+// names does not matter, that of values does.
 func Where(header, value string) Option {
 	return filter(func(ev *esl.Event) bool {
 		got, ok := ev.Lookup(header)
@@ -22,7 +22,7 @@ func Where(header, value string) Option {
 	})
 }
 
-// OneOf passes events whose header has one of the values.
+// OneOf passes events whose header equals one of the values.
 func OneOf(header string, values ...string) Option {
 	values = slices.Clone(values)
 	return filter(func(ev *esl.Event) bool {
@@ -31,9 +31,9 @@ func OneOf(header string, values ...string) Option {
 	})
 }
 
-// Match passes events in whose header the regular expression (package regexp's
-// syntax) matches somewhere; ^ and $ tie it to the whole value. An expression
-// that does not compile makes Serve fail with an error that names it.
+// Match passes events whose header matches the regular expression (in the
+// syntax of package regexp) anywhere in its value; ^ and $ anchor it. With an
+// expression that does not compile, Serve fails with an error that names it.
 func Match(header, expression string) Option {
 	re, err := regexp.Compile(expression)
 	if err != nil {
@@ -47,7 +47,7 @@ func Match(header, expression string) Option {
 	})
 }
 
-// Has passes events that have the header, even an empty one.
+// Has passes events that have the header, even when it is empty.
 func Has(header string) Option {
 	return filter(func(ev *esl.Event) bool {
 		_, ok := ev.Lookup(header)
@@ -55,8 +55,9 @@ func Has(header string) Option {
 	})
 }
 
-// Passive makes a handler take the events that come anyway: it adds nothing to
-// what the app subscribes to. It suits middleware-like handlers for "*".
+// Passive makes a handler take only events that come anyway: it adds nothing to
+// what the app subscribes to. It suits a handler for "*" that works like
+// middleware.
 func Passive() Option {
 	return func(r *registration) error {
 		r.passive = true
@@ -65,7 +66,8 @@ func Passive() Option {
 }
 
 // Timeout ends the context of the handler after d. An error that the handler
-// returns after that is counted as a timeout. Zero sets no limit.
+// returns after that counts as a timeout. Zero sets no limit; a negative d
+// makes Serve fail.
 func Timeout(d time.Duration) Option {
 	return func(r *registration) error {
 		if d < 0 {

@@ -14,8 +14,8 @@ import (
 	"github.com/genesis-esl/genesis/esl"
 )
 
-// ResyncEvent is the name of an event of the app's own. A handler registered for
-// it is told, after each connect, of every call that changed unseen:
+// ResyncEvent is the name of an event that the app itself makes. After each connect, a
+// handler registered for it learns of every call that began or ended unseen:
 //
 //	app.HandleFunc(consumer.ResyncEvent, func(ctx context.Context, ev *esl.Event) error {
 //		switch ev.Get("Resync") {
@@ -27,18 +27,18 @@ import (
 //
 // It is a CUSTOM event with the headers Resync, Unique-ID, Channel-Name,
 // Call-Direction, Caller-Caller-ID-Number and Caller-Destination-Number (as far as
-// known), and comes in order with the other events of the call. At the first
-// connect the calls that exist already are "new".
+// known). It comes in order with the other events of the call. At the first connect,
+// calls that already exist are "new".
 //
-// The app compares the calls it knows from events with FreeSWITCH's "show channels
-// as json", once events are known to have caught up with that list. Calls that
-// both began and ended while the connection was down leave no trace. A user that
-// may not run "api show" gets no such events, and a warning in the log; so does a
-// client whose Filters keep this event out, or whose Limits.Body is less than the
-// list takes: some 1 KiB for each channel.
+// The app compares the calls that it knows from events with FreeSWITCH's "show channels
+// as json", once the events have caught up with that list. Calls that both began and
+// ended while the connection was down leave no trace. A user that may not run "api
+// show" gets no such events, only a warning in the log. The same goes for a client
+// whose Filters keep this event out, or whose Limits.Body is too small for the list,
+// which takes some 1 KiB for each channel.
 //
-// Keep a set of calls, not a counter: a call that began unseen and ends before the
-// comparison shows by its CHANNEL_HANGUP_COMPLETE alone.
+// Keep a set of calls, not a counter: of a call that began unseen and ends before the
+// comparison, only the CHANNEL_HANGUP_COMPLETE is seen.
 const ResyncEvent = "genesis::resync"
 
 // resyncEvents are what following the calls takes.

@@ -9,19 +9,20 @@ import (
 	"github.com/genesis-esl/genesis/esl"
 )
 
-// ErrStopped is the cause of the end of a handler's context when the app stops
-// before the handler is done.
+// ErrStopped is the context.Cause of a handler's context when the app stops before the
+// handler is done.
 var ErrStopped = errors.New("consumer: the app stopped")
 
 type upFunc = func(context.Context, esl.Up)
 
-// OnUp has f called each time the connection is up and subscribed, the first
-// time and after each loss, before events of that connection are handled. The
-// context ends when the connection does.
+// OnUp has f called each time the connection is up and subscribed: the first time and
+// after each loss, before events of that connection are handled. The context ends when
+// the connection does.
 //
-// Events of the connection before may still be queued for their handlers then. To tell
-// which calls an outage has left a gap in, follow them in the Hooks.Events of the
-// esl.ClientConfig: it sees events before they are queued, so all of them before f.
+// Events of the previous connection may still be queued for their handlers then. To
+// tell which calls an outage has left a gap in, follow them in the Hooks.Events of the
+// esl.ClientConfig: it sees events before they are queued, and so sees all of the
+// previous connection's before f runs.
 func (a *App) OnUp(f func(ctx context.Context, up esl.Up)) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -32,26 +33,27 @@ func (a *App) OnUp(f func(ctx context.Context, up esl.Up)) {
 	a.up = append(a.up, f)
 }
 
-// Client returns the connection that the app is served by, for commands; nil
-// when Serve is not running.
+// Client returns the connection that serves the app, for commands; nil when Serve is
+// not running.
 func (a *App) Client() *esl.Client { return a.client.Load() }
 
 type clientKey struct{}
 
-// ClientFrom returns the connection from the context of a handler, middleware or
-// OnUp; nil under Run.
+// ClientFrom returns the connection, for commands, from the context of a handler, of
+// middleware or of OnUp; nil under Run.
 func ClientFrom(ctx context.Context) *esl.Client {
 	client, _ := ctx.Value(clientKey{}).(*esl.Client)
 	return client
 }
 
-// Serve connects to FreeSWITCH and hands its events to the handlers until ctx
-// ends; then intake stops, handlers finish within DrainTimeout, and it returns
-// nil. It returns an error at once for a bad registration or configuration, and
-// esl.ErrAuthentication or esl.ErrAccessDenied when FreeSWITCH refuses for good.
-// A lost connection is made again.
+// Serve connects to FreeSWITCH and hands its events to the handlers until ctx ends.
+// Then intake stops, handlers finish within DrainTimeout, and Serve returns nil. It
+// returns an error at once for a bad registration or configuration, and the error of
+// esl.Client.Serve, such as esl.ErrAuthentication or esl.ErrAccessDenied, when
+// FreeSWITCH refuses for good. After a lost connection it reconnects.
 //
-// The app's own subscriptions are added to cfg.Events, its OnUp to cfg.OnUp.
+// The app adds its subscriptions to cfg.Events, and calls its OnUp functions after
+// cfg.OnUp.
 func (a *App) Serve(ctx context.Context, cfg esl.ClientConfig) error {
 	if err := a.Err(); err != nil {
 		return err
@@ -86,11 +88,11 @@ func (a *App) Serve(ctx context.Context, cfg esl.ClientConfig) error {
 	})
 }
 
-// Run is Serve with events from elsewhere: a recording, a test, several
-// connections. The source hands events to h, which is an esl.BatchHandler too
-// and safe for concurrent use; events handed over by one goroutine keep their
-// order. When the source returns, handlers finish within DrainTimeout, and Run
-// returns what the source did.
+// Run is Serve with events from elsewhere: a recording, a test, several connections.
+// It calls source with ctx. The source hands events to h, which is an esl.BatchHandler
+// too and safe for concurrent use; events handed over by one goroutine keep their
+// order. When source returns, handlers finish within DrainTimeout, and Run returns the
+// error of source.
 func (a *App) Run(ctx context.Context, source func(ctx context.Context, h esl.Handler) error) error {
 	return a.serve(ctx, nil, source)
 }
