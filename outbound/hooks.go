@@ -5,16 +5,17 @@ import (
 	"time"
 )
 
-// Hooks tells what happens to sessions, beyond what esl.Hooks says of their
+// Hooks tells what happens to sessions; esl.Hooks tells what happens on their
 // connections. Every field may be nil. Hooks run on the goroutines that carry the
 // calls: they must be safe for concurrent use and return quickly.
 type Hooks struct {
 	// SessionStart runs when a call is about to be handled.
 	SessionStart func(*Session)
-	// SessionEnd runs when its handler has returned and its connection is closed.
-	// The error is the handler's: nil when all went well or the call was hung up.
+	// SessionEnd runs when the handler has returned and the connection is closed, with
+	// the time since SessionStart. The error is the handler's: nil when all went well
+	// or the call was hung up.
 	SessionEnd func(*Session, time.Duration, error)
-	// Rejected runs for a connection that was closed without being greeted.
+	// Rejected runs for a connection that was closed before it became a session.
 	Rejected func(remote net.Addr, reason Reason)
 	// Panic runs when a handler has panicked.
 	Panic func(s *Session, value any, stack []byte)
@@ -31,7 +32,7 @@ const (
 	TooMany Reason = "too_many"
 	// TooFast: more than Server.MaxRate connections came in a second.
 	TooFast Reason = "too_fast"
-	// Handshake: FreeSWITCH did not answer connect, or not in time.
+	// Handshake: the peer did not complete the handshake, or not in time.
 	Handshake Reason = "handshake"
 )
 

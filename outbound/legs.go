@@ -70,14 +70,14 @@ func (s *Session) unwatch(uuid string) {
 	}()
 }
 
-// Originate makes another call, from this session: its channel is controlled over
-// this connection and ends with it. It needs full. See call.Controller.Originate.
+// Originate makes another call from this session. The session's connection controls its
+// channel, which ends with that connection. It needs full. See
+// call.Controller.Originate.
 //
-// When the handler has returned, a leg that is parked still is hung up with
-// NormalClearing: nobody could control it any more. One that is connected with somebody,
-// was transferred, runs an application, or was made with an App or Extension of its own
-// (App park is one too) lives on, and so does every leg if the connection has been lost
-// before.
+// When the handler has returned, a leg that is still parked is hung up with
+// NormalClearing, as nobody could control it any more. A leg lives on when it is
+// bridged, was transferred, runs an application, or was made with an App (park is one
+// too) or Extension of its own. If the connection was lost before, every leg lives on.
 func (s *Session) Originate(ctx context.Context, o call.Originate) (*call.Channel, error) {
 	if err := s.needFull("another leg"); err != nil {
 		return nil, err

@@ -19,17 +19,17 @@ import (
 	"github.com/genesis-esl/genesis/esl"
 )
 
-// ErrServerClosed is what Serve returns after Shutdown or Close, and the cause of a
-// handler's context that Close or an expired Shutdown ended.
+// ErrServerClosed is what Serve returns after Shutdown or Close. It is also the context.Cause
+// of a handler whose context was ended by Close, or by a Shutdown that ran out of time.
 var ErrServerClosed = errors.New("outbound: server closed")
 
 // Handler handles calls.
 type Handler interface {
-	// HandleSession handles one call, on a goroutine of its own. ctx ends when the
-	// call does. An error is logged, and hangs the call up with Server.FailureCause if
-	// it is still up; the *call.HangupError of this call, ErrServerClosed and, once the
-	// call is over, context.Canceled are its normal end and not logged. A connection that
-	// was lost, ctx's cause then too, is.
+	// HandleSession handles one call, on a goroutine of its own. ctx ends when the call
+	// does. An error is logged, and if the call is still up it is hung up with
+	// Server.FailureCause. The normal end of a call is not logged: its own
+	// *call.HangupError and, once the call is over, ErrServerClosed and context.Canceled.
+	// The error of a lost connection, which is also ctx's cause, is logged.
 	HandleSession(ctx context.Context, s *Session) error
 }
 
@@ -39,45 +39,47 @@ type HandlerFunc func(ctx context.Context, s *Session) error
 // HandleSession calls f.
 func (f HandlerFunc) HandleSession(ctx context.Context, s *Session) error { return f(ctx, s) }
 
-// Server accepts the connections of FreeSWITCH's socket application. Set its fields
-// before the first call of a method; the zero value needs a Handler.
+// Server accepts the connections of FreeSWITCH's socket application. Set its fields before the
+// first call of a method; only Handler is required. Its methods are safe for concurrent use. A
+// Server that was shut down or closed cannot be used again.
 type Server struct {
 	// Handler handles the calls. Required.
 	Handler Handler
-	// Allow lists the networks that may connect. Empty: everybody who can reach the
-	// listener. Others are closed at once and counted.
+	// Allow lists the networks that may connect; other connections are closed at once and
+	// counted. Empty: everybody who can reach the listener may.
 	Allow []netip.Prefix
-	// MaxSessions bounds the sessions at any time; more are closed at once and
-	// counted. Default DefaultMaxSessions; negative means no bound.
+	// MaxSessions bounds the sessions at a time; connections beyond it are closed at once
+	// and counted. Default DefaultMaxSessions; negative means no bound.
 	MaxSessions int
-	// MaxRate bounds the new connections per second, after a burst of as many; more are
-	// closed at once and counted. Zero means no bound.
+	// MaxRate bounds the new connections per second, after a burst of as many; those beyond it are
+	// closed at once and counted. Zero or less means no bound.
 	MaxRate int
-	// HandshakeTimeout bounds the time until FreeSWITCH has told the call's data and
-	// taken the subscription. Default 10 s; FreeSWITCH itself waits 25 s.
+	// HandshakeTimeout bounds the time until FreeSWITCH has sent the call's data and accepted
+	// the subscription. Default 10 s; FreeSWITCH itself waits 25 s.
 	HandshakeTimeout time.Duration
 	// CloseTimeout bounds hanging up and closing after a handler has returned.
 	// Default 5 s.
 	CloseTimeout time.Duration
-	// Linger is how long FreeSWITCH keeps the connection after the hangup for the last
-	// events, in whole seconds, rounded up, where the mode has it (full). Default 10 s.
-	// Negative: not at all; then CHANNEL_HANGUP_COMPLETE may be missed, and legs that the
-	// session still calls, or has parked, cannot be hung up once the caller has.
+	// Linger is how long FreeSWITCH keeps the connection open after the hangup, for the
+	// last events: whole seconds, rounded up, and only with full. Default 10 s. Negative:
+	// not at all. Then CHANNEL_HANGUP_COMPLETE may be missed, and once the caller has
+	// hung up, legs that the session is still calling or has parked cannot be hung up.
 	Linger time.Duration
-	// Events names further events of the call to get: event names or CUSTOM
-	// subclasses, beyond call.EventNames. In single-channel mode FreeSWITCH decides
-	// which events come (myevents).
+	// Events names further events of the call to get, beyond call.EventNames: event
+	// names or CUSTOM subclasses. In single-channel mode FreeSWITCH decides which
+	// events come (myevents).
 	Events []string
 	// Format is the shape of events on the wire. Default Plain.
 	Format esl.Format
-	// Limits bounds a frame.
+	// Limits bounds what FreeSWITCH can make us hold in one frame. The zero value
+	// means the defaults.
 	Limits esl.Limits
 	// Queue bounds the events that wait in each Stream of a session. Default 10,000
-	// events and 16 MiB; full, the session ends with esl.ErrSlowConsumer, whatever
-	// Overflow says.
+	// events and 16 MiB. When a Stream is full the session ends with
+	// esl.ErrSlowConsumer, whatever Overflow says.
 	Queue esl.QueueLimits
-	// FailureCause is what a call is hung up with when its handler failed or
-	// panicked. Default call.NormalTemporaryFailure.
+	// FailureCause is the hangup cause of a call whose handler failed or panicked.
+	// Default call.NormalTemporaryFailure.
 	FailureCause call.Cause
 	// Hooks is told what happens on the connections. May be nil.
 	Hooks *esl.Hooks
@@ -115,11 +117,12 @@ const (
 	partingTimeout = 2 * time.Second
 )
 
-// Sessions returns how many sessions there are at present.
+// Sessions returns how many sessions there are now, those in the handshake
+// included.
 func (srv *Server) Sessions() int { return int(srv.active.Load()) }
 
-// ListenAndServe listens on addr (host:port) and serves until Shutdown, Close, or
-// the end of ctx, which is a Close.
+// ListenAndServe listens on addr (host:port) and serves until Shutdown or Close. The end of
+// ctx is a Close. Errors are those of listening and of Serve.
 func (srv *Server) ListenAndServe(ctx context.Context, addr string) error {
 	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", addr)
 	if err != nil {
@@ -131,7 +134,8 @@ func (srv *Server) ListenAndServe(ctx context.Context, addr string) error {
 }
 
 // Serve accepts connections from l, which it closes in the end. It returns
-// ErrServerClosed after Shutdown or Close, else the listener's error.
+// ErrServerClosed once Shutdown or Close has been called, without waiting for the
+// sessions as these do; else the listener's error.
 func (srv *Server) Serve(l net.Listener) error {
 	defer func() { _ = l.Close() }() // closed twice after Shutdown, on purpose
 	if srv.Handler == nil {
@@ -237,8 +241,9 @@ func (srv *Server) allowed(addr net.Addr) bool {
 	return slices.ContainsFunc(srv.Allow, func(prefix netip.Prefix) bool { return prefix.Contains(ip) })
 }
 
-// Shutdown stops accepting, and waits for the handlers to return. When ctx ends
-// first, it does what Close does, waits for that, and returns ctx's cause.
+// Shutdown stops accepting, and waits until the handlers have returned and their sessions
+// have ended. When ctx ends first, it does what Close does, waits for that, and returns
+// ctx's cause.
 func (srv *Server) Shutdown(ctx context.Context) error {
 	srv.closeListeners()
 	done := make(chan struct{})
@@ -257,10 +262,10 @@ func (srv *Server) Shutdown(ctx context.Context) error {
 	}
 }
 
-// Close stops accepting and ends all sessions: their handlers' contexts end with
-// ErrServerClosed, and when they have returned, the calls are hung up and their
-// connections closed. Without async the end of the connection is the hangup: FreeSWITCH
-// sees it when the application that runs has ended. Close returns when all sessions have
+// Close stops accepting and ends all sessions. The contexts of their handlers end with
+// ErrServerClosed; when a handler has returned, its call is hung up and its connection
+// closed. Without async the end of the connection is the hangup: FreeSWITCH notices it
+// when the application that runs has ended. Close returns nil when all sessions have
 // ended, CloseTimeout after the last handler at the latest.
 func (srv *Server) Close() error {
 	ctx, cancel := context.WithCancel(context.Background())

@@ -11,7 +11,7 @@ import (
 )
 
 // Session is one call that FreeSWITCH has handed to us: its Channel, and the
-// connection that came with it. It is safe for concurrent use.
+// connection of that call. It is safe for concurrent use.
 type Session struct {
 	*call.Channel
 	nc      net.Conn // that of conn
@@ -33,14 +33,15 @@ type Session struct {
 	parked []*call.Channel  // legs that were made to be controlled from here
 }
 
-// ConnectEvent returns what FreeSWITCH said of the call when it connected: all its
-// headers and variables, as of then.
+// ConnectEvent returns what FreeSWITCH sent when it connected: all headers and
+// variables of the call at that time.
 func (s *Session) ConnectEvent() *esl.Event { return s.connect }
 
 // RemoteAddr returns FreeSWITCH's end of the connection.
 func (s *Session) RemoteAddr() net.Addr { return s.conn.RemoteAddr() }
 
-// API runs an api command that ends at once and returns its output. It needs full.
+// API runs an api command that ends at once, and returns its output. It needs full.
+// Errors are those of esl.Conn.API, or a *call.ModeError.
 func (s *Session) API(ctx context.Context, cmd string) (string, error) {
 	if err := s.needFull("api"); err != nil {
 		return "", err
@@ -48,7 +49,8 @@ func (s *Session) API(ctx context.Context, cmd string) (string, error) {
 	return s.conn.API(ctx, cmd)
 }
 
-// BgAPI runs an api command in the background and returns its output. It needs full.
+// BgAPI runs an api command in the background, and waits for its output. It needs
+// full. Errors are those of esl.Conn.BgAPI, or a *call.ModeError.
 func (s *Session) BgAPI(ctx context.Context, cmd string) (string, error) {
 	if err := s.needFull("bgapi"); err != nil {
 		return "", err
@@ -64,8 +66,8 @@ func (s *Session) needFull(operation string) error {
 	return &call.ModeError{Operation: operation, Mode: s.Mode(), Needs: "full"}
 }
 
-// Resume lets the dialplan go on behind the socket action once the handler returns,
-// instead of the call being hung up.
+// Resume has the dialplan continue after the socket action when the handler
+// returns; the call is not hung up then. Errors are those of esl.Conn.Send.
 func (s *Session) Resume(ctx context.Context) error {
 	if _, err := s.conn.Send(ctx, esl.Line("resume")); err != nil {
 		return err
@@ -74,8 +76,8 @@ func (s *Session) Resume(ctx context.Context) error {
 	return nil
 }
 
-// Leg returns the channel of another leg that this session controls: one it has
-// originated.
+// Leg returns the channel of another leg that this session controls, which is one
+// that it has originated.
 func (s *Session) Leg(uuid string) (*call.Channel, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
