@@ -27,22 +27,22 @@ func (c *Channel) Answer(ctx context.Context) error {
 	return err
 }
 
-// PreAnswer starts early media: the caller hears what is played, and the call is
-// not yet answered (SIP 183).
+// PreAnswer starts early media (SIP 183): the caller hears what is played, but the
+// call is not answered yet.
 func (c *Channel) PreAnswer(ctx context.Context) error {
 	_, err := c.run(ctx, opPreAnswer, "pre_answer", "")
 	return err
 }
 
-// RingReady tells the caller that it rings (SIP 180).
+// RingReady signals ringing to the caller (SIP 180).
 func (c *Channel) RingReady(ctx context.Context) error {
 	_, err := c.run(ctx, opRingReady, "ring_ready", "")
 	return err
 }
 
-// Park keeps the call as it is until ctx ends, whose cause it returns, or the call
-// does. A call in an outbound session is parked whenever no application runs; any
-// other is taken out of what it does (uuid_park).
+// Park parks the call until ctx or the call ends, and returns ctx's cause or the
+// *HangupError. A call of an outbound session is parked whenever no application
+// runs; any other call is taken out of whatever it does (uuid_park).
 func (c *Channel) Park(ctx context.Context) (err error) {
 	ctx, done := c.begin(ctx, opPark)
 	defer func() { done(err) }()
@@ -59,15 +59,15 @@ func (c *Channel) Park(ctx context.Context) (err error) {
 	}
 }
 
-// Sleep lets the caller wait in silence, in milliseconds of FreeSWITCH's clock.
-// Use it instead of time.Sleep: it ends with the call and with ctx.
+// Sleep lets the caller wait in silence for d, in whole milliseconds. Use it
+// instead of time.Sleep: it ends with the call and with ctx.
 func (c *Channel) Sleep(ctx context.Context, d time.Duration) error {
 	_, err := c.run(ctx, opSleep, "sleep", strconv.FormatInt(max(0, d.Milliseconds()), 10))
 	return err
 }
 
-// Log writes a line into FreeSWITCH's log. Levels are those of FreeSWITCH:
-// CONSOLE, ALERT, CRIT, ERR, WARNING, NOTICE, INFO, DEBUG.
+// Log writes a line to FreeSWITCH's log. The levels are FreeSWITCH's: CONSOLE,
+// ALERT, CRIT, ERR, WARNING, NOTICE, INFO, DEBUG.
 func (c *Channel) Log(ctx context.Context, level, message string) error {
 	if err := checkToken("log level", level); err != nil {
 		return err
@@ -112,7 +112,7 @@ func (c Conference) encode() (string, error) {
 	return s, nil
 }
 
-// Conference joins the call to a conference until it leaves it.
+// Conference joins the call to a conference, and returns when the call has left it.
 func (c *Channel) Conference(ctx context.Context, conference Conference) error {
 	arg, err := conference.encode()
 	if err != nil {

@@ -10,13 +10,13 @@ import (
 	"github.com/genesis-esl/genesis/esl"
 )
 
-// Bridged is how a bridge ended.
+// Bridged tells how a bridge ended.
 type Bridged struct {
 	// Peer is the Unique-ID of the other leg; empty when none answered.
 	Peer string
 	// Cause is the other leg's hangup cause; empty if FreeSWITCH did not say.
 	Cause Cause
-	// Answered tells whether there was a conversation at all.
+	// Answered tells whether the other leg ever answered.
 	Answered bool
 }
 
@@ -38,10 +38,10 @@ func (c *Channel) prepareBridge(ctx context.Context) error {
 	return nil
 }
 
-// BridgeTo calls somebody and connects the two, until one of them hangs up. It
-// returns the other leg and why it ended. When nobody answers the error is a
-// *HangupError with the cause, whose UUID is not this channel's: this call goes on.
-// When ctx ends, so does the bridge, ringing or connected.
+// BridgeTo calls a destination and connects the two until one of them hangs up. It
+// returns the other leg and why it ended. When nobody answers, the error is a
+// *HangupError with the cause; its UUID is not this channel's, because this call
+// goes on. When ctx ends, so does the bridge, ringing or connected.
 func (c *Channel) BridgeTo(ctx context.Context, to Dial) (b Bridged, err error) {
 	ctx, done := c.begin(ctx, opBridge, attr("bridge.to", to.String()))
 	defer func() { done(err) }()
@@ -119,8 +119,8 @@ func (c *Channel) killLegs(ctx context.Context, legs namedLegs, peer string) {
 // Connect connects this call with another one and returns as soon as they hear each
 // other. Both must be up, and it needs full. If one of them is the call of an outbound
 // session, FreeSWITCH takes it away from its connection: the session's handler should
-// return. Nobody hears of the hangup then; where that matters, as to a ring.Balancer, use
-// Bridge.
+// return, and no event reports the hangup. Where the hangup matters, as to a
+// ring.Balancer, use Bridge.
 func (c *Channel) Connect(ctx context.Context, other *Channel) (err error) {
 	ctx, done := c.begin(ctx, opBridge, attr("channel.other_uuid", other.UUID()))
 	defer func() { done(err) }()
@@ -226,9 +226,9 @@ func (c *Channel) connected(ctx context.Context, w *waiter, other *Channel) erro
 	}
 }
 
-// Bridge connects this call with another one, until one of them hangs up or somebody
-// parts them, and returns how the other leg ended. When ctx ends, or a server or
-// controller that is closed takes the channels with it, the other leg is hung up. It
+// Bridge connects this call with another one until one of them hangs up or somebody
+// parts them, and returns how the other leg ended. The other leg is hung up when ctx
+// ends, and when a server or controller that is being closed ends the channels. It
 // needs full.
 func (c *Channel) Bridge(ctx context.Context, other *Channel) (b Bridged, err error) {
 	ctx, done := c.begin(ctx, opBridge, attr("channel.other_uuid", other.UUID()))

@@ -1,7 +1,7 @@
 package call
 
-// Cause is why a call ended or was never set up: FreeSWITCH's name for it, such
-// as "USER_BUSY". A cause this package has never heard of keeps its name. The
+// Cause is a hangup cause: why a call ended or was never set up, by FreeSWITCH's
+// name, such as "USER_BUSY". A cause unknown to this package keeps its name. The
 // zero value means that no cause is known.
 //
 // A Cause is an error, so that a caller can write

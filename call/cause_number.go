@@ -36,9 +36,10 @@ func (c Cause) Number() int {
 	return -1
 }
 
-// Q850 is the cause as ITU-T Q.850 knows it, as FreeSWITCH itself puts it into
+// Q850 is the ITU-T Q.850 number of the cause, as FreeSWITCH itself puts it into
 // variable_hangup_cause_q850 (recording h1_async_full): its own number up to 127,
-// 16 (normal clearing) for what Q.850 has no word for, 0 when there is no cause.
+// 16 (normal clearing) for a cause that Q.850 does not have, 0 when there is no
+// cause.
 func (c Cause) Q850() int {
 	switch n := c.Number(); {
 	case c == "" || n == 0:

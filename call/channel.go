@@ -9,19 +9,19 @@ import (
 	"github.com/genesis-esl/genesis/esl"
 )
 
-// Config makes a Channel. The zero value but for UUID is usable.
+// Config makes a Channel. Only UUID is required.
 type Config struct {
 	// UUID is the channel's Unique-ID.
 	UUID string
 	// Mode is what the transport can do. The zero value is Remote: an esl.Client.
 	Mode Mode
-	// Data is what is known of the channel already: the answer to connect, or any
-	// event of it with its variables. May be nil.
+	// Data is what is known of the channel already: the reply to connect, or any event of
+	// the channel with its variables. May be nil.
 	Data *esl.Event
 	// Instruments measures operations. Nil measures nothing.
 	Instruments *Instruments
-	// Logger takes what no caller can be told: a panic in an OnDTMF function. Nil
-	// means slog.Default().
+	// Logger takes what no operation can return: a panic in an OnDTMF function. Nil means
+	// slog.Default().
 	Logger *slog.Logger
 	// BreakTimeout bounds how long an operation whose context has ended waits for its
 	// application to stop. Default 2 s.
@@ -30,7 +30,7 @@ type Config struct {
 	StreamLimit int
 	// StreamBytes is how much memory they may take. Default 16 MiB.
 	StreamBytes int
-	// Overflow is called, once per stream, when a stream was full. May be nil.
+	// Overflow is called once for each stream that overflows. May be nil.
 	Overflow func()
 
 	gone func()      // a command has found that the channel is no more
@@ -43,11 +43,11 @@ const (
 	defaultStreamBytes  = 16 << 20
 )
 
-// Channel is one leg of a call. Its methods are safe for concurrent use; operations
-// started at the same time run one after the other in FreeSWITCH.
+// Channel is one leg of a call. Its methods are safe for concurrent use; FreeSWITCH
+// runs operations that were started at the same time one after the other.
 //
-// Whoever owns the connection feeds it with HandleEvent and ends it with Lost.
-// outbound.Session and Controller do.
+// The owner of the connection feeds the channel with HandleEvent and ends it with
+// Lost, as outbound.Session and Controller do.
 type Channel struct {
 	uuid   string
 	t      Transport
@@ -120,14 +120,14 @@ func (c *Channel) UUID() string { return c.uuid }
 // Mode returns what the connection can do.
 func (c *Channel) Mode() Mode { return c.mode }
 
-// Context ends when the call does; context.Cause then is the *HangupError, or the
+// Context ends when the call does; context.Cause is then the *HangupError, or the
 // error of the connection if that ended first.
 func (c *Channel) Context() context.Context { return c.ctx }
 
 // Done is closed when the channel has ended.
 func (c *Channel) Done() <-chan struct{} { return c.ctx.Done() }
 
-// Err is nil while the channel lasts, then what ended it.
+// Err is nil while the channel lasts; then it says what ended it.
 func (c *Channel) Err() error { return context.Cause(c.ctx) }
 
 // State returns the last channel state seen in an event; empty if none was.
@@ -154,23 +154,23 @@ func (c *Channel) AnswerState() AnswerState {
 // Answered tells whether the call is answered and not yet over.
 func (c *Channel) Answered() bool { return c.AnswerState() == AnswerAnswered }
 
-// Parked tells whether the call is parked and no application runs on it, as far as its
-// events have told: nobody talks to it.
+// Parked tells whether the call is parked, as far as its events have told: no
+// application runs on it, and it is not bridged.
 func (c *Channel) Parked() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.parked && c.apps == 0 && c.peer == ""
 }
 
-// Peer returns the Unique-ID of the leg this one is bridged with, or "".
+// Peer returns the Unique-ID of the leg that this one is bridged with, or "".
 func (c *Channel) Peer() string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.peer
 }
 
-// Data returns the last event that carried the channel's variables, at first the
-// answer to connect. It is nil when there was none.
+// Data returns the last event that carried the channel's variables; at first that is
+// the reply to connect. It is nil when there was none.
 func (c *Channel) Data() *esl.Event {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -186,8 +186,8 @@ func (c *Channel) Get(header string) string {
 	return ""
 }
 
-// HangupComplete returns the CHANNEL_HANGUP_COMPLETE event, whose variables tell the
-// whole story of the call; nil before it has come. Without async it never comes
+// HangupComplete returns the CHANNEL_HANGUP_COMPLETE event, which carries the final
+// variables of the call; nil before it has come. Without async it never comes
 // (recording h2_sync_full).
 func (c *Channel) HangupComplete() *esl.Event {
 	c.mu.Lock()
@@ -195,8 +195,8 @@ func (c *Channel) HangupComplete() *esl.Event {
 	return c.complete
 }
 
-// Away tells whether the call has been sent somewhere else (Transfer, Connect), so
-// that its owner should let go of it instead of hanging up.
+// Away tells whether the call has been sent elsewhere (Transfer, Connect), so that its
+// owner should let go of it instead of hanging it up.
 func (c *Channel) Away() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -222,8 +222,8 @@ func (c *Channel) unborn() bool {
 	return c.expected && c.state == ""
 }
 
-// Send sends any command and returns the reply. On a Remote transport commands that
-// name no channel are not about this one.
+// Send sends any command and returns the reply; errors are those of esl.Conn.Send. On
+// a Remote transport a command that names no channel is not about this one.
 func (c *Channel) Send(ctx context.Context, cmd esl.Command) (*esl.Reply, error) {
 	return c.t.Send(ctx, cmd)
 }

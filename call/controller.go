@@ -15,21 +15,21 @@ type ControllerConfig struct {
 	Mode Mode
 	// Instruments measures operations. Nil measures nothing.
 	Instruments *Instruments
-	// Logger takes what no caller can be told. Nil means slog.Default().
+	// Logger takes what no operation can return. Nil means slog.Default().
 	Logger *slog.Logger
-	// BreakTimeout and StreamLimit are those of Config.
+	// BreakTimeout and StreamLimit are those of Config, with the same defaults.
 	BreakTimeout time.Duration
 	StreamLimit  int
-	// Watch sees that events of a channel that is about to exist will come, where
-	// they do not come anyway; Unwatch ends it. May be nil.
+	// Watch subscribes to the events of a channel that is about to exist, where they do not
+	// come anyway; Unwatch ends that. Both may be nil.
 	Watch   func(ctx context.Context, uuid string) error
 	Unwatch func(uuid string)
 }
 
-// Controller makes channels over one transport and gives them their events. It is
+// Controller makes channels over one transport and feeds them their events. It is
 // safe for concurrent use.
 //
-// Over an esl.Client it is made so:
+// Over an esl.Client, set it up like this:
 //
 //	ctl := call.NewController(ctx, nil, call.ControllerConfig{})
 //	ctl.Join(&cfg)
@@ -38,8 +38,8 @@ type ControllerConfig struct {
 //	ctl.Bind(client)
 //	err = client.Serve(ctx, handler)
 //
-// The handler is whoever else wants the events: a consumer app, which can thus use
-// the controller's channels in its handlers, or the controller itself if nobody does.
+// The handler is whatever else takes the events: a consumer app, whose handlers can
+// then use the controller's channels, or the controller itself.
 type Controller struct {
 	t   boundTransport
 	cfg ControllerConfig
@@ -54,8 +54,8 @@ type Controller struct {
 	deaf     chan struct{} // closed when events come again; nil while they do
 }
 
-// NewController returns a controller whose channels end with parent at the latest. A
-// nil transport is given later, by Bind.
+// NewController returns a controller whose channels end with parent at the latest. t may
+// be nil; Bind then sets it later.
 func NewController(parent context.Context, t Transport, cfg ControllerConfig) *Controller {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.Default()
@@ -68,11 +68,11 @@ func NewController(parent context.Context, t Transport, cfg ControllerConfig) *C
 	return k
 }
 
-// HandleEvent gives an event to the channel it is about, if that is one of the
+// HandleEvent gives an event to the channel that it is about, if that is one of the
 // controller's. It never blocks.
 func (k *Controller) HandleEvent(_ context.Context, ev *esl.Event) { k.Handle(ev) }
 
-// Handle is HandleEvent that reports whether the event was about a channel of the
+// Handle is HandleEvent, and reports whether the event was about a channel of the
 // controller.
 func (k *Controller) Handle(ev *esl.Event) bool {
 	uuid := ev.UUID()
@@ -114,8 +114,8 @@ func (k *Controller) leave(c *Channel) {
 	}
 }
 
-// Attach returns the channel with the given UUID, which is taken to exist. data is
-// an event of it, or nil if none has been seen.
+// Attach returns the channel with the given UUID, which must exist in FreeSWITCH;
+// nothing checks that. data is an event of the channel, or nil if none has been seen.
 func (k *Controller) Attach(uuid string, data *esl.Event) *Channel {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -166,7 +166,8 @@ func (k *Controller) Channel(uuid string) (*Channel, bool) {
 	return c, ok
 }
 
-// Detach forgets a channel: it gets no more events and ends.
+// Detach forgets a channel: it gets no more events, and ends with esl.ErrClosed.
+// The call itself goes on.
 func (k *Controller) Detach(c *Channel) {
 	k.release(c)
 	c.Lost(esl.ErrClosed)
@@ -204,7 +205,7 @@ func (k *Controller) Lost(err error) {
 	}
 }
 
-// Close ends all channels with err, and those attached later at once.
+// Close ends all channels with err; a channel that is attached later ends at once.
 func (k *Controller) Close(err error) {
 	k.mu.Lock()
 	if k.closed == nil {

@@ -11,10 +11,10 @@ import (
 	"github.com/genesis-esl/genesis/esl"
 )
 
-// Vars are channel variables to be set on the legs of a dial string. Names may
-// hold letters, digits, "_", "-" and "."; values anything that FreeSWITCH can
-// carry: commas, quotes, backslashes and spaces are escaped. What it cannot carry
-// is an ErrUnencodable: control characters, "${", and brackets that do not nest.
+// Vars are channel variables to set on the legs of a dial string. Names may hold
+// letters, digits, "_", "-" and ".". Values may hold anything that FreeSWITCH can
+// carry: commas, quotes, backslashes and spaces are escaped. Control characters,
+// "${" and brackets that do not nest cannot be carried, and are an ErrUnencodable.
 // Line breaks are an esl.ErrInjection. FreeSWITCH ignores a variable whose value is
 // empty.
 type Vars map[string]string
@@ -27,8 +27,8 @@ type Leg struct {
 	err      error
 }
 
-// User is a user of FreeSWITCH's directory, user/ID@DOMAIN. An empty domain is
-// left to FreeSWITCH; an id with an "@" in it, which would choose another one, is an
+// User is a user of FreeSWITCH's directory, user/ID@DOMAIN. With an empty domain
+// FreeSWITCH chooses it. An "@" in the id would choose another domain, and is an
 // ErrUnencodable.
 func User(id, domain string) Leg {
 	whole := "user/" + id
@@ -39,24 +39,24 @@ func User(id, domain string) Leg {
 }
 
 // Sofia is a SIP destination (NUMBER@HOST) called through a profile. A "/" in the
-// profile, a "^" in the destination and a second "@" in it, which would call somebody
-// else, are an ErrUnencodable.
+// profile, or a "^" or a second "@" in the destination, would call somebody else, and
+// is an ErrUnencodable.
 func Sofia(profile, destination string) Leg {
 	number, host, _ := strings.Cut(destination, "@")
 	return Endpoint("sofia/"+profile+"/"+destination).
 		without("/", "profile", profile).without("^", "destination", number).without("@^", "host", host)
 }
 
-// Gateway is a number called through a gateway of mod_sofia. A "/" in the name, and
-// "@", ";" or "^" in the number, with which the call would go somewhere else, are an
+// Gateway is a number called through a gateway of mod_sofia. A "/" in the name, or
+// "@", ";" or "^" in the number, would send the call elsewhere, and is an
 // ErrUnencodable.
 func Gateway(name, number string) Leg {
 	return Endpoint("sofia/gateway/"+name+"/"+number).without("/", "gateway", name).without("@;^", "number", number)
 }
 
 // Loopback is an extension of FreeSWITCH's own dialplan. An empty context is
-// "default". A "/" in either, which would choose another context or dialplan, and an
-// extension that begins with "app=", which would run an application, are an
+// "default". A "/" in either would choose another context or dialplan, and an
+// extension that begins with "app=" would run an application: both are an
 // ErrUnencodable.
 func Loopback(extension, context string) Leg {
 	if context == "" {
@@ -67,31 +67,31 @@ func Loopback(extension, context string) Leg {
 }
 
 // Group is a group of the directory, group/NAME@DOMAIN. An "@" or a parenthesis in
-// either, with which it would be another group or domain, is an ErrUnencodable.
+// either would name another group or domain, and is an ErrUnencodable.
 func Group(name, domain string) Leg {
 	return Endpoint("group/"+name+"@"+domain).without("@()", "group", name).without("@()", "domain", domain)
 }
 
-// Endpoint is any destination, TYPE/REST, such as "sofia/internal/1000@10.0.0.1".
-// It is taken as data: characters with which it could become more than one leg
-// (commas, "|", ":_:", quotes, spaces, "${", brackets that do not nest) make the dial
-// string an ErrUnencodable, and so does a loopback that would run applications
-// (loopback/app=, or a dialplan that is not XML). What separates the parts of REST
-// stays as it is: to put them together from what a caller or a web form said, use User,
-// Gateway and the like. RawDial takes what you have written yourself.
+// Endpoint is any destination, TYPE/REST, such as "sofia/internal/1000@10.0.0.1". It is
+// taken as data. Characters that could make it more than one leg (commas, "|", ":_:",
+// quotes, spaces, "${", brackets that do not nest) make the dial string an
+// ErrUnencodable. So does a loopback that would run applications (loopback/app=, or a
+// dialplan that is not XML). The separators within REST stay as they are: to build a
+// destination from the input of a caller or a web form, use User, Gateway and the like.
+// RawDial takes what you have written yourself.
 func Endpoint(endpoint string) Leg {
 	return Leg{endpoint: endpoint, err: checkEndpoint(endpoint)}
 }
 
-// With returns the leg with variables of its own ([name=value] in the dial
-// string), over those of the whole call.
+// With returns the leg with variables of its own ([name=value] in the dial string),
+// which override those of the whole call.
 func (l Leg) With(vars Vars) Leg {
 	l.vars = merged(l.vars, vars)
 	return l
 }
 
-// Timeout returns the leg with a limit to how long it rings (leg_timeout, in
-// whole seconds, rounded up). Zero or less: no limit of its own.
+// Timeout returns the leg with a limit on how long it rings (leg_timeout, in whole
+// seconds, rounded up). Zero or less: no limit of its own.
 func (l Leg) Timeout(d time.Duration) Leg { return l.seconds("leg_timeout", d) }
 
 // Delay returns the leg with a wait before it starts to ring (leg_delay_start, in
@@ -115,10 +115,9 @@ func wholeSeconds(d time.Duration) string {
 	return strconv.FormatInt(int64((d+time.Second-1)/time.Second), 10)
 }
 
-// Dial is a dial string: legs that ring together, others to try after them, and
-// groups that are tried at the same time. Methods return a changed copy; the zero
-// value calls nobody and is an error. Build it with Dial's constructors, To,
-// Enterprise and RawDial.
+// Dial is a dial string: legs that ring together, legs to try after them, and
+// groups to try at the same time. Build it with To, Enterprise or RawDial. Methods
+// return a changed copy. The zero value calls nobody, and using it is an error.
 type Dial struct {
 	raw    string
 	vars   Vars // of an enterprise originate, for all groups
@@ -132,12 +131,12 @@ type group struct {
 	steps [][]Leg
 }
 
-// To rings all legs together; the first to answer wins (",").
+// To rings all legs together (","); the first to answer wins.
 func To(legs ...Leg) Dial {
 	return Dial{groups: []group{{steps: [][]Leg{legs}}}}
 }
 
-// Then tries further legs when none of those before has answered ("|"). On an
+// Then tries further legs ("|") when none of the legs before has answered. On an
 // enterprise dial string it adds to the last group.
 func (d Dial) Then(legs ...Leg) Dial {
 	if len(d.groups) == 0 {
@@ -173,8 +172,8 @@ func (d Dial) under(vars Vars) Dial {
 	return d
 }
 
-// Enterprise calls several dial strings at the same time, each with its own
-// variables, order and timeouts (":_:"). Raw dial strings cannot be part of it.
+// Enterprise calls several dial strings at the same time (":_:"), each with its own
+// variables, order and timeouts. Raw dial strings cannot be part of it.
 func Enterprise(dials ...Dial) Dial {
 	var out Dial
 	for _, d := range dials {
@@ -190,13 +189,13 @@ func Enterprise(dials ...Dial) Dial {
 	return out
 }
 
-// RawDial is a dial string you have written yourself, ${…} and all. Nothing in it
-// is escaped; variables given With it are put in front. Never put together a raw
-// dial string from what a caller or a web form said.
+// RawDial is a dial string that you have written yourself, ${…} included. Nothing
+// in it is escaped; variables added by With are put in front. Never build a raw
+// dial string from the input of a caller or a web form.
 func RawDial(dialString string) Dial { return Dial{raw: dialString} }
 
-// String returns whom it calls, or what is wrong with it, for logs: the dial string
-// without its variables, for these can be secrets.
+// String returns the dial string for logs, or what is wrong with it. Variables are left
+// out, as they can be secrets.
 func (d Dial) String() string {
 	s, err := d.bare().Encode()
 	if err != nil {

@@ -24,7 +24,7 @@ func (n namedLegs) hupall(cause Cause) string {
 }
 
 // WithUUID returns the dial string with a Unique-ID for its leg (origination_uuid).
-// It is for dial strings of one leg; several would fight over it.
+// It is for dial strings of one leg, as several cannot share a Unique-ID.
 func (d Dial) WithUUID(uuid string) Dial {
 	if len(d.groups) == 1 && len(d.groups[0].steps) == 1 && len(d.groups[0].steps[0]) == 1 {
 		leg := d.groups[0].steps[0][0].UUID(uuid)

@@ -14,23 +14,24 @@ import (
 // Digits is what PlayAndGetDigits and ReadDigits ask for. The zero value of each
 // field but File is usable.
 type Digits struct {
-	// Min and Max are how many digits are wanted. Default 1, and Min.
+	// Min and Max are how many digits to collect. Min defaults to 1, Max to Min.
 	Min, Max int
-	// Tries is how often is asked. Default 1. ReadDigits asks once.
+	// Tries is how often to ask. Default 1. ReadDigits always asks once.
 	Tries int
 	// Timeout is how long to wait for the first digit after the prompt. Default 5 s.
 	Timeout time.Duration
 	// DigitTimeout is how long to wait for each further digit. Default: Timeout.
 	DigitTimeout time.Duration
-	// Terminators are digits that end the entry early. Default "#"; "none" for none.
+	// Terminators are the digits that end the entry early. Default "#"; "none" means
+	// none.
 	Terminators string
 	// File is the prompt. Required by PlayAndGetDigits; ReadDigits waits in silence
 	// without one.
 	File string
-	// InvalidFile is played after a wrong entry. Empty: nothing is.
+	// InvalidFile is played after an invalid entry. Empty: nothing is played.
 	InvalidFile string
 	// Pattern is a regular expression, in FreeSWITCH's syntax (PCRE), that the whole
-	// entry must match. Empty: any digits do. ReadDigits does not know it.
+	// entry must match. Empty: any digits match. ReadDigits ignores it.
 	Pattern string
 }
 
@@ -53,9 +54,9 @@ func (d Digits) withDefaults() Digits {
 
 func milliseconds(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }
 
-// PlayAndGetDigits plays a prompt and collects digits, which may interrupt it. It
-// returns them without the terminator. ErrNoDigits says that the caller has pressed
-// nothing valid within the tries.
+// PlayAndGetDigits plays a prompt and collects digits, which may interrupt the
+// prompt. It returns them without the terminator. ErrNoDigits says that the caller
+// pressed nothing valid within the tries.
 func (c *Channel) PlayAndGetDigits(ctx context.Context, d Digits) (digits string, err error) {
 	ctx, done := c.begin(ctx, opDigits, pathOf(d.File))
 	defer func() { done(err) }()
@@ -78,8 +79,8 @@ func (c *Channel) PlayAndGetDigits(ctx context.Context, d Digits) (digits string
 	return entered(ev, d)
 }
 
-// ReadDigits collects digits once, with or without a prompt. Digits that came
-// before the timeout are returned even when they are fewer than Min; ErrNoDigits says
+// ReadDigits collects digits once, with or without a prompt. It returns the digits
+// that came before the timeout, even when they are fewer than Min; ErrNoDigits says
 // that there were none.
 func (c *Channel) ReadDigits(ctx context.Context, d Digits) (digits string, err error) {
 	ctx, done := c.begin(ctx, opReadDigits)

@@ -15,8 +15,8 @@ import (
 type DTMF struct {
 	// Digit is one of 0-9, *, #, A-D.
 	Digit string
-	// Duration is how long it was pressed, as FreeSWITCH says it, taken as samples at
-	// 8 kHz; 0 if it did not.
+	// Duration is how long the digit was pressed, from FreeSWITCH's count of samples,
+	// taken to be at 8 kHz; 0 if it gave none.
 	Duration time.Duration
 	// Source is RTP, INBAND_AUDIO, APP … or UNKNOWN.
 	Source string
@@ -24,9 +24,9 @@ type DTMF struct {
 	Event *esl.Event
 }
 
-// OnDTMF calls fn for every digit from now on, in their order, on a goroutine of its
-// own, until the call ends or stop is called. A panic in fn is logged and ends the
-// calls. fn may use the channel.
+// OnDTMF calls fn for every digit from now on, one after the other on a goroutine of
+// its own, until the call ends or stop is called. A panic in fn is logged, and fn is
+// not called again. fn may use the channel.
 func (c *Channel) OnDTMF(fn func(context.Context, DTMF)) (stop func()) {
 	ctx, cancel := context.WithCancel(c.ctx)
 	s := c.Events("DTMF")
@@ -68,7 +68,8 @@ func (c *Channel) contain(where string) {
 }
 
 // SendDTMF sends digits to the other party: 0-9, *, #, A-D, w for half a second of
-// silence, W for one second. A duration of zero is FreeSWITCH's own (250 ms).
+// silence, W for one second. duration is the length of each digit; zero is
+// FreeSWITCH's default (250 ms). Anything else in digits is an ErrUnencodable.
 func (c *Channel) SendDTMF(ctx context.Context, digits string, duration time.Duration) (err error) {
 	ctx, done := c.begin(ctx, opSendDTMF)
 	defer func() { done(err) }()

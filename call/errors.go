@@ -12,12 +12,13 @@ import (
 
 // Errors to test for with errors.Is.
 var (
-	// ErrMode says that the socket's mode cannot do what was asked, for example stop
-	// an application without async. The error is a *ModeError that says what can.
+	// ErrMode says that the mode of the socket cannot do what was asked, such as
+	// stopping an application without async. The error is a *ModeError, which says
+	// what the operation needs.
 	ErrMode = errors.New("call: not possible in this socket mode")
-	// ErrNoDigits says that nobody pressed the digits asked for within the tries.
+	// ErrNoDigits says that the caller pressed no valid digits within the tries.
 	ErrNoDigits = errors.New("call: no valid digits")
-	// ErrNotStarted says that FreeSWITCH never began an application it had taken.
+	// ErrNotStarted says that FreeSWITCH accepted an application but never began it.
 	ErrNotStarted = errors.New("call: application did not start")
 )
 
@@ -26,7 +27,7 @@ var (
 type HangupError struct {
 	// UUID is the channel that ended; empty when there never was one.
 	UUID string
-	// Cause is what FreeSWITCH gave as the reason; empty when it never said.
+	// Cause is the hangup cause; empty when FreeSWITCH gave none.
 	Cause Cause
 	// Event is the CHANNEL_HANGUP event; nil when none was seen.
 	Event *esl.Event
@@ -42,10 +43,10 @@ func (e *HangupError) Error() string {
 // Unwrap returns the cause, for errors.Is.
 func (e *HangupError) Unwrap() error { return e.Cause }
 
-// ModeError says what an operation needs that the socket application in the
-// dialplan did not ask for. errors.Is(err, ErrMode) is true for it.
+// ModeError says which argument of the dialplan's socket action is missing for an
+// operation. errors.Is(err, ErrMode) is true for it.
 type ModeError struct {
-	// Operation is what was asked for, such as "stop".
+	// Operation is what was asked for, such as "stopping an application".
 	Operation string
 	// Mode is the mode of the socket.
 	Mode Mode

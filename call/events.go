@@ -9,8 +9,8 @@ import (
 	"github.com/genesis-esl/genesis/esl"
 )
 
-// EventNames are the names of the events that a channel lives on. Whoever feeds a
-// channel must be subscribed to these.
+// EventNames returns the names of the events that a channel needs. Whoever feeds a
+// channel must subscribe to them.
 func EventNames() []string {
 	return []string{
 		"CHANNEL_CREATE", "CHANNEL_STATE", "CHANNEL_CALLSTATE", "CHANNEL_ANSWER", "CHANNEL_PROGRESS",
@@ -20,9 +20,9 @@ func EventNames() []string {
 	}
 }
 
-// HandleEvent feeds the channel with an event, in the order in which FreeSWITCH sent
-// them. Events of no channel (a notice, a log line, a background job) only go to those
-// who wait for them or read along; those of another channel are not taken. It never
+// HandleEvent feeds the channel with an event. Call it in the order in which
+// FreeSWITCH sent the events. Events of no channel (a notice, a log line, a background
+// job) only go to Wait and to streams; events of another channel are ignored. It never
 // blocks.
 func (c *Channel) HandleEvent(ev *esl.Event) {
 	uuid := ev.UUID()
@@ -166,9 +166,9 @@ func hangupCause(ev *esl.Event) Cause {
 	return ""
 }
 
-// Lost ends the channel because its connection has ended, or because the channel is
-// known to be gone without an event that says so: then err is a *HangupError. If a
-// hangup had been asked for, that is what happened.
+// Lost ends the channel because its connection has ended; or, with a *HangupError
+// as err, because the channel is known to be gone although no event said so. If we
+// had asked for a hangup, the channel ends with that one's cause.
 func (c *Channel) Lost(err error) {
 	c.mu.Lock()
 	asked := c.asked
@@ -205,7 +205,7 @@ func (c *Channel) otherLeg(ev *esl.Event) string {
 }
 
 // Ended ends a channel that is known to be over although no event said so. The cause
-// is that of a hangup we asked for, or unknown.
+// is that of a hangup that we asked for; otherwise it is unknown.
 func (c *Channel) Ended() {
 	c.mu.Lock()
 	asked := c.asked

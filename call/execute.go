@@ -87,16 +87,17 @@ func (x *execution) hasStarted() bool {
 }
 
 // Execute runs a dialplan application and waits for its end. It returns the
-// CHANNEL_EXECUTE_COMPLETE event, whose Application-Response and variables tell how it
-// went. The argument is passed on as it is: FreeSWITCH expands ${…} in it, so build
-// it from your own text only.
+// CHANNEL_EXECUTE_COMPLETE event, whose Application-Response and variables tell how it went.
+// The argument is passed on as it is. FreeSWITCH expands ${…} in it, so build it from your
+// own text only.
 //
-// It fails at once with a *HangupError when the call ends. When ctx ends, the
-// application is stopped (uuid_break, or break where only applications are allowed),
-// which is waited for, and ctx's cause is returned. One that has not begun because
-// another one runs is stopped when its turn comes, which is not waited for; where somebody
-// else has executed that one, only for Config.BreakTimeout. Without async nothing can stop an
-// application: then the error is also ErrMode, and the next operation waits for it.
+// When the call ends, it fails at once with a *HangupError. When ctx ends, Execute stops the
+// application (uuid_break, or break where only applications are allowed), waits for that up
+// to Config.BreakTimeout, and returns ctx's cause. An application that has not begun because
+// another one runs is stopped when its turn comes. Execute does not wait for that, unless
+// somebody else started the other one: then it waits up to Config.BreakTimeout. Without async
+// nothing can stop an application: then the error is also ErrMode, and the next operation
+// waits for its end.
 func (c *Channel) Execute(ctx context.Context, app, arg string) (ev *esl.Event, err error) {
 	ctx, done := c.begin(ctx, opExecute, attr("application", app))
 	defer func() { done(err) }()
@@ -281,8 +282,8 @@ func isGone(err error) bool {
 		strings.Contains(text, "invalid uuid")
 }
 
-// Break stops the application that runs on the channel, if one does; whoever waits
-// for it gets its end. It is a *ModeError without async.
+// Break stops the application that runs on the channel, if one does; the operation that waits
+// for it then returns. Without async the error is a *ModeError.
 func (c *Channel) Break(ctx context.Context) (err error) {
 	ctx, done := c.begin(ctx, opBreak)
 	defer func() { done(err) }()

@@ -25,11 +25,11 @@ func (h hangupCommand) BuildMessage() string {
 	return b.String()
 }
 
-// Hangup ends the call and waits until it has ended. An empty cause is
-// NormalClearing. It is no error when the call has ended already, whatever the cause.
-// Without async it waits for the application that runs. A channel that has ended for
-// another reason, such as Server.Close or Controller.Close, is hung up all the same as
-// long as its connection is open; then nothing tells of the end, and it is not waited for.
+// Hangup hangs the call up and waits until it has ended. An empty cause is NormalClearing.
+// A call that has ended already, whatever the cause, is no error. Without async Hangup
+// waits for the application that runs. A channel that has ended for another reason, such
+// as Server.Close or Controller.Close, is hung up all the same as long as its connection
+// is open; no event reports its end then, and Hangup does not wait for it.
 func (c *Channel) Hangup(ctx context.Context, cause Cause) (err error) {
 	if cause == "" {
 		cause = NormalClearing
@@ -68,9 +68,9 @@ func (c *Channel) unreachable() bool {
 	return c.ctx.Err() != nil && (isHangup(c.Err()) || errors.Is(c.Err(), esl.ErrDisconnected))
 }
 
-// Discard is Hangup of a call that nobody wants any more: what fails because the
-// connection is lost is made up for by Controller.Up, if the channel is a controller's for
-// which somebody calls that. The error is that of Hangup all the same.
+// Discard is Hangup for a call that nobody wants any more. If it fails because the
+// connection is lost, and the channel is a Controller's, the next Controller.Up hangs the
+// call up. The error is that of Hangup all the same.
 func (c *Channel) Discard(ctx context.Context, cause Cause) error {
 	k := c.cfg.of
 	if k == nil {

@@ -39,13 +39,13 @@ func (b *boundTransport) BgAPI(ctx context.Context, cmd string) (string, error) 
 	return "", ErrUnbound
 }
 
-// Bind gives the controller and its channels the transport for their commands.
+// Bind sets the transport for the commands of the controller and its channels.
 func (k *Controller) Bind(t Transport) { k.t.t.Store(&t) }
 
-// Join adds to the configuration of a Client what the controller needs of it: the
-// subscriptions, the events as they are read (before any handler has them, so that a
-// handler can wait for events of the call it handles), and the news of lost and new
-// connections. What cfg has already is kept.
+// Join adds to the configuration of a Client what the controller needs: the
+// subscriptions, the events as they are read, and the news of lost and new
+// connections. The controller gets an event before any handler does, so a handler
+// can wait for events of its call. What cfg already has is kept.
 func (k *Controller) Join(cfg *esl.ClientConfig) {
 	for _, name := range EventNames() {
 		if !slices.Contains(cfg.Events, name) {
@@ -83,9 +83,9 @@ func (k *Controller) Join(cfg *esl.ClientConfig) {
 	}
 }
 
-// Down tells that the connection is lost for now: what waits for an event fails with
-// esl.ErrDisconnected, as the event may be missed. The channels are kept. Operations that
-// end with an event begin no sooner than Up, even if commands work already.
+// Down tells the controller that the connection is lost for now. Operations that wait for
+// an event fail with esl.ErrDisconnected, as the event may be missed; the channels are
+// kept. New operations that end with an event wait for Up, even if commands work already.
 func (k *Controller) Down() {
 	k.beginOutage()
 	for _, c := range k.all() {
@@ -93,11 +93,11 @@ func (k *Controller) Down() {
 	}
 }
 
-// Up tells that the connection is back: channels that have ended meanwhile end here
-// too, all of them if FreeSWITCH was restarted. Their cause stays unknown. The others
-// learn how they are by now: answered, parked or with whom they talk. The legs of an
-// Originate that failed with the connection are hung up, and the calls that Discard could
-// not.
+// Up tells the controller that the connection is back. Channels whose calls ended
+// meanwhile end here too; if FreeSWITCH was restarted, all of them do. Their cause stays
+// unknown. The others learn their present state: answered, parked, or bridged with whom.
+// Up also hangs up the legs of an Originate that failed with the connection, and the
+// calls that Discard could not hang up.
 func (k *Controller) Up(ctx context.Context, up esl.Up) {
 	k.endOutage()
 	k.settleUp(ctx, up)

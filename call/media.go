@@ -11,13 +11,13 @@ import (
 	"github.com/genesis-esl/genesis/esl"
 )
 
-// Played is how a playback ended.
+// Played tells how a playback ended.
 type Played struct {
 	// Response is FreeSWITCH's Application-Response, such as "FILE PLAYED".
 	Response string
-	// Duration is how much was played; 0 if FreeSWITCH did not say.
+	// Duration is how long it played; 0 if FreeSWITCH did not say.
 	Duration time.Duration
-	// Terminator is the digit that stopped it, of those in the variable
+	// Terminator is the digit that stopped it, one of those in the variable
 	// playback_terminators; empty if none did.
 	Terminator string
 }
@@ -45,7 +45,7 @@ func played(app string, ev *esl.Event) (Played, error) {
 }
 
 // Playback plays a file, a tone_stream:// or any other source that FreeSWITCH can
-// play, to its end. A source that cannot be played is an *AppError.
+// play, to its end. If the source cannot be played, the error is an *AppError.
 func (c *Channel) Playback(ctx context.Context, file string) (p Played, err error) {
 	ctx, done := c.begin(ctx, opPlayback, pathOf(file))
 	defer func() { done(err) }()
@@ -73,7 +73,7 @@ type Say struct {
 	Method string
 	// Gender is masculine, feminine or neuter, or empty.
 	Gender string
-	// Text is what is said, such as "1234". Required.
+	// Text is what to say, such as "1234". Required.
 	Text string
 }
 
@@ -107,11 +107,12 @@ type Speech struct {
 	Engine string
 	// Voice of the engine. Empty means the channel's variable tts_voice.
 	Voice string
-	// Text is what is spoken. Required.
+	// Text is what to speak. Required.
 	Text string
 }
 
-// Speak reads a text out with a synthetic voice.
+// Speak reads a text out with a synthetic voice, to its end. A "|" in any field of
+// speech is an ErrUnencodable.
 func (c *Channel) Speak(ctx context.Context, speech Speech) error {
 	arg := speech.Text
 	if speech.Engine != "" || speech.Voice != "" {
@@ -135,25 +136,28 @@ func (c *Channel) Speak(ctx context.Context, speech Speech) error {
 type Recording struct {
 	// File is where FreeSWITCH writes it. Required.
 	File string
-	// Limit is the longest it may be, in whole seconds, rounded up. Zero: no limit.
+	// Limit is the maximum length, in whole seconds, rounded up. Zero: no limit.
 	Limit time.Duration
-	// SilenceThreshold is the energy below which it is silent. Zero: FreeSWITCH's 200.
+	// SilenceThreshold is the energy below which audio counts as silence. Zero:
+	// FreeSWITCH's 200. It only matters with Silence.
 	SilenceThreshold int
 	// Silence ends the recording after this much silence, in whole seconds, rounded
 	// up. Zero: never.
 	Silence time.Duration
 }
 
-// Recorded is how a recording ended.
+// Recorded tells how a recording ended.
 type Recorded struct {
 	// Duration of what was recorded; 0 if FreeSWITCH did not say.
 	Duration time.Duration
-	// Terminator is the digit that ended it, of those in playback_terminators.
+	// Terminator is the digit that ended it, one of those in the variable
+	// playback_terminators; empty if none did.
 	Terminator string
 }
 
 // Record records the caller until Limit, Silence, a terminator digit, the hangup or
-// the end of ctx. What was recorded before a hangup is kept.
+// the end of ctx. FreeSWITCH keeps what was recorded before a hangup. A file name
+// with a space or a quote is an ErrUnencodable.
 func (c *Channel) Record(ctx context.Context, rec Recording) (Recorded, error) {
 	if err := checkFile(rec.File); err != nil {
 		return Recorded{}, err

@@ -19,26 +19,26 @@ type App struct {
 
 // Originate asks for a new call. Only To is required.
 type Originate struct {
-	// To is who is called.
+	// To is the destination.
 	To Dial
-	// Vars are set on every leg. Leg.With and Dial.With set them more closely.
+	// Vars are set on every leg. Those of Leg.With and Dial.With override them.
 	Vars Vars
 	// CallerName and CallerNumber are what the called party sees.
 	CallerName, CallerNumber string
-	// Timeout is how long it may ring in all, in whole seconds, rounded up. Zero means
-	// FreeSWITCH's default (60 s).
+	// Timeout is how long the call may ring in total, in whole seconds, rounded up. Zero
+	// means FreeSWITCH's default (60 s).
 	Timeout time.Duration
-	// App is what the call does once it is answered. The zero value parks it, so that
-	// the Channel can be told what to do.
+	// App is what the call does once it is answered. The zero value parks it, ready for
+	// operations on its Channel.
 	App App
 	// Extension sends the answered call into the dialplan instead of App.
 	Extension Extension
-	// EarlyMedia lets early media count as an answer to Originate: it then returns
-	// with the first sound, the call being in AnswerEarly. By default only an answer
-	// does (ignore_early_media).
+	// EarlyMedia lets early media count as an answer: Originate then returns with the
+	// first sound, with the call in AnswerEarly. By default only an answer counts
+	// (ignore_early_media).
 	EarlyMedia bool
-	// UUID is the Unique-ID of the new channel, if it has a single leg. Empty: a random
-	// one.
+	// UUID is the Unique-ID of the new channel; it needs a To of a single leg. Empty: a
+	// random one.
 	UUID string
 }
 
@@ -117,12 +117,12 @@ func (o Originate) destination() (string, error) {
 	return word("&" + app.Name + "(" + app.Args + ")"), nil
 }
 
-// Originate makes a call and waits until it is answered. It runs in the background
-// of FreeSWITCH and blocks nothing. The call is hung up if ctx ends meanwhile, with
+// Originate makes a call and waits until it is answered. It runs in the background of
+// FreeSWITCH and blocks nothing. If ctx ends meanwhile, the call is hung up with
 // OriginatorCancel, or with context.Cause(ctx) if that is a Cause: LoseRace tells a
-// telephone that somebody else has answered. A call that is not answered is a
-// *HangupError with the cause. One that was answered and is over by now is no error: its
-// channel has ended.
+// telephone that somebody else has answered. If the call is not answered, the error is a
+// *HangupError with the cause. A call that was answered but is over by now is no error:
+// its channel has ended.
 func (k *Controller) Originate(ctx context.Context, o Originate) (c *Channel, err error) {
 	ctx, done := k.cfg.Instruments.begin(ctx, opCreate, attr("originate.to", o.To.String()))
 	defer func() { done(err) }()

@@ -8,8 +8,8 @@ import (
 	"github.com/genesis-esl/genesis/esl"
 )
 
-// ErrUnencodable says that a value cannot be carried by the syntax it was meant
-// for: FreeSWITCH has no escape for it. Nothing was sent.
+// ErrUnencodable says that a value cannot be written in the syntax that it was meant
+// for, because FreeSWITCH has no escape for it. Nothing was sent.
 var ErrUnencodable = errors.New("call: value cannot be written in FreeSWITCH's syntax")
 
 // FreeSWITCH takes a dial string apart in several passes, and each pass splits at

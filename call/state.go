@@ -26,8 +26,8 @@ func (s State) Over() bool {
 	return s == StateHangup || s == StateReporting || s == StateDestroy
 }
 
-// CallState is what a user would call the state of a call, Channel-Call-State in
-// events. States unknown to this package keep their name.
+// CallState is the state of a call as a user sees it, Channel-Call-State in events.
+// States unknown to this package keep their name.
 type CallState string
 
 // FreeSWITCH's call states.

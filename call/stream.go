@@ -8,8 +8,9 @@ import (
 	"github.com/genesis-esl/genesis/esl"
 )
 
-// Stream is events of a channel, in order. It ends some time after the channel:
-// what follows the hangup, CHANNEL_HANGUP_COMPLETE above all, is still part of it.
+// Stream is a stream of a channel's events, in order. It is safe for concurrent use.
+// It ends some time after the channel: events that follow the hangup,
+// CHANNEL_HANGUP_COMPLETE above all, are still part of it.
 type Stream struct {
 	c     *Channel
 	names []string
@@ -22,10 +23,10 @@ type Stream struct {
 	err    error
 }
 
-// Events returns a stream of the events with the given names or CUSTOM subclasses
-// from now on; without names, of all events of this channel. Close it when it is not
-// read any more: a stream that nobody reads overflows, which ends it with
-// esl.ErrSlowConsumer, and an outbound session altogether.
+// Events returns a stream of this channel's events from now on: those with the given
+// names or CUSTOM subclasses, or without names all of them. Close the stream when
+// you stop reading it. A stream that nobody reads overflows and ends with
+// esl.ErrSlowConsumer; in an outbound session that ends the session.
 func (c *Channel) Events(names ...string) *Stream {
 	s := &Stream{c: c, names: names, limit: c.cfg.StreamLimit, bytes: c.cfg.StreamBytes, ready: make(chan struct{}, 1)}
 	c.mu.Lock()
@@ -86,9 +87,9 @@ func (s *Stream) close(err error) {
 	s.signal()
 }
 
-// Next waits for the next event. After the last it returns what ended the stream:
-// the connection's error, esl.ErrSlowConsumer, esl.ErrClosed after Close. When ctx
-// ends first it returns its cause.
+// Next waits for the next event. After the last one it returns what ended the
+// stream: the connection's error, esl.ErrSlowConsumer, or esl.ErrClosed after
+// Close. When ctx ends first, it returns ctx's cause.
 func (s *Stream) Next(ctx context.Context) (*esl.Event, error) {
 	for {
 		if ev, err, ok := s.take(); ok {

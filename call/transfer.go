@@ -50,7 +50,7 @@ func (e Extension) encode() (string, error) {
 }
 
 // Transfer sends the call to an extension of the dialplan and lets go of it (blind
-// transfer). An outbound session's connection ends with that; its handler should
+// transfer). In an outbound session that ends the connection: the handler should
 // return.
 func (c *Channel) Transfer(ctx context.Context, to Extension) (err error) {
 	ctx, done := c.begin(ctx, opTransfer, attr("transfer.to", to.Number))
@@ -98,11 +98,12 @@ func (c *Channel) left() bool {
 	return c.ctx.Err() != nil && !hungUp
 }
 
-// AttendedTransfer calls somebody while this call waits, and connects the two when
-// the caller hangs up the consultation (att_xfer). It returns when that is decided,
-// with the result of the call as BridgeTo does: when nobody answers, that is an error,
-// and this call goes on. Digits during the consultation are those of FreeSWITCH: #
-// cancels, 0 makes it a conference.
+// AttendedTransfer calls a third party for a consultation, while the leg that this
+// one is bridged with waits. When this leg hangs up, those two are connected
+// (att_xfer). It returns when that is decided, with the result of the call as
+// BridgeTo does: when nobody answers that is an error, and this call goes on. During
+// the consultation FreeSWITCH's digits apply:
+// # cancels, 0 makes it a conference.
 func (c *Channel) AttendedTransfer(ctx context.Context, to Dial) (b Bridged, err error) {
 	ctx, done := c.begin(ctx, opTransfer, attr("transfer.to", to.String()))
 	defer func() { done(err) }()

@@ -7,7 +7,8 @@ import (
 )
 
 // Transport carries the commands of a channel. *esl.Conn and *esl.Client are
-// transports; errors are those of esl.Conn. It must be safe for concurrent use.
+// transports. Errors are those of esl.Conn. A Transport must be safe for concurrent
+// use.
 type Transport interface {
 	// Send writes a command and waits for the reply.
 	Send(ctx context.Context, cmd esl.Command) (*esl.Reply, error)
@@ -17,7 +18,7 @@ type Transport interface {
 	BgAPI(ctx context.Context, cmd string) (string, error)
 }
 
-// Mode is what the other end of a transport can do. The zero value is Remote.
+// Mode is what the other end of a transport supports. The zero value is Remote.
 type Mode uint8
 
 // The modes: over a Client, and the four of the dialplan's socket application.
@@ -26,8 +27,8 @@ const (
 	Remote Mode = iota
 	// AsyncFull is socket "… async full": everything works.
 	AsyncFull
-	// SyncFull is socket "… full": an application keeps the socket busy until it
-	// ends, so that nothing can stop it (recording h2_sync_full).
+	// SyncFull is socket "… full": an application keeps the socket busy until it ends,
+	// so nothing can stop it (recording h2_sync_full).
 	SyncFull
 	// AsyncSingle is socket "… async": applications only, no api commands (recording
 	// h7_async_single_channel).
@@ -36,7 +37,7 @@ const (
 	SyncSingle
 )
 
-// ModeOf returns the mode that FreeSWITCH's answer to connect announces: Socket-Mode
+// ModeOf returns the mode that FreeSWITCH's reply to connect announces: Socket-Mode
 // async or static, Control full or single-channel.
 func ModeOf(socketMode, control string) Mode {
 	switch async, full := socketMode == "async", control == "full"; {

@@ -14,8 +14,8 @@ import (
 // setvarLimit is how many variables FreeSWITCH takes in one uuid_setvar_multi.
 const setvarLimit = 60
 
-// Set sets one channel variable; an empty value unsets it. The value is taken as
-// data: FreeSWITCH does not expand it.
+// Set sets a channel variable; an empty value unsets it. The value is data:
+// FreeSWITCH does not expand it.
 func (c *Channel) Set(ctx context.Context, name, value string) error {
 	return c.SetMany(ctx, Vars{name: value})
 }
@@ -124,8 +124,8 @@ func (c *Channel) remember(names []string, vars Vars) {
 	}
 }
 
-// Variable returns a channel variable as of the last event that told, or as set
-// since; "" if it was not set. GetVariable asks FreeSWITCH.
+// Variable returns the last known value of a channel variable, from events or from
+// Set; "" if it was not set. GetVariable asks FreeSWITCH.
 func (c *Channel) Variable(name string) string {
 	c.mu.Lock()
 	value, ok := c.set[name]
@@ -137,8 +137,8 @@ func (c *Channel) Variable(name string) string {
 	return data.Variable(name)
 }
 
-// GetVariable asks FreeSWITCH for a channel variable: its value at this moment,
-// exactly as it is; "" if it is not set. It works in every mode.
+// GetVariable asks FreeSWITCH for the present value of a channel variable, exactly
+// as it is; "" if it is not set. It works in every mode.
 func (c *Channel) GetVariable(ctx context.Context, name string) (value string, err error) {
 	ctx, done := c.begin(ctx, opGet)
 	defer func() { done(err) }()
@@ -172,8 +172,8 @@ func (c *Channel) remoteVariable(ctx context.Context, name string) (string, erro
 	return strings.Clone(out), nil
 }
 
-// GetMany asks for several variables. Those that are not set are missing in the
-// result.
+// GetMany asks FreeSWITCH for several variables. Those that are not set are missing
+// in the result.
 func (c *Channel) GetMany(ctx context.Context, names ...string) (Vars, error) {
 	vars := make(Vars, len(names))
 	for _, name := range names {

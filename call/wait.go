@@ -84,8 +84,8 @@ func found(ev *esl.Event) (*esl.Event, error) {
 	return ev, nil
 }
 
-// Interrupt fails whatever waits for an event with esl.ErrDisconnected, because the
-// connection was lost and the event may have been missed. The channel lives on.
+// Interrupt makes every operation that waits for an event fail with esl.ErrDisconnected,
+// because the connection was lost and the event may have been missed. The channel lives on.
 func (c *Channel) Interrupt() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -120,12 +120,12 @@ func (c *Channel) Wait(ctx context.Context, names ...string) (ev *esl.Event, err
 	return c.receive(ctx, w)
 }
 
-// WaitState waits until the channel is in one of the given states, which it may be
-// already. Waiting for a state after hangup (State.Over) goes on past the hangup, with a
-// ctx that does not end with the call, until no more events come: it then fails with
-// what ended the channel. Any other wait fails with the *HangupError when the call ends.
-// StateDestroy comes for the channels of a Controller; a session's connection as a rule
-// ends before that (recording h1_async_full).
+// WaitState waits until the channel is in one of the given states; it may be already. A
+// wait for a state after hangup (State.Over) goes on past the hangup, given a ctx that
+// does not end with the call, until no more events come; it then fails with what ended
+// the channel. Any other wait fails with the *HangupError when the call ends.
+// StateDestroy comes for the channels of a Controller; the connection of a session
+// usually ends before it (recording h1_async_full).
 func (c *Channel) WaitState(ctx context.Context, states ...State) (err error) {
 	ctx, done := c.begin(ctx, opWait, attr("wait.target", joined(states)))
 	defer func() { done(err) }()
@@ -178,15 +178,16 @@ func (c *Channel) waitOn(ctx context.Context, w *waiter, over bool) error {
 	}
 }
 
-// WaitAnswer waits until the call is answered, which it may be already.
+// WaitAnswer waits until the call is answered; it may be already. It fails with the
+// *HangupError when the call ends first, and with ctx's cause when ctx does.
 func (c *Channel) WaitAnswer(ctx context.Context) (err error) {
 	ctx, done := c.begin(ctx, opWait, attr("wait.target", "answer"))
 	defer func() { done(err) }()
 	return c.waitUntil(ctx, c.Answered, false)
 }
 
-// WaitPark waits until the call has been parked, which it may have been already: a call
-// that Originate has made is a moment after it is answered.
+// WaitPark waits until the call has been parked; it may have been already. A call that
+// Originate made is parked a moment after it is answered.
 func (c *Channel) WaitPark(ctx context.Context) (err error) {
 	ctx, done := c.begin(ctx, opWait, attr("wait.target", "park"))
 	defer func() { done(err) }()
@@ -199,8 +200,8 @@ func (c *Channel) hasBeenParked() bool {
 	return c.beenParked
 }
 
-// WaitHangup waits until the call has ended and returns how. When the connection
-// ends first, or ctx does, it returns that error instead.
+// WaitHangup waits until the call has ended and returns the hangup cause. When the
+// connection or ctx ends first, it returns the error of that instead.
 func (c *Channel) WaitHangup(ctx context.Context) (cause Cause, err error) {
 	ctx, done := c.begin(ctx, opWait, attr("wait.target", "hangup"))
 	defer func() { done(err) }()
