@@ -94,15 +94,15 @@ func (t *jobTable) drain() map[string]chan answer {
 	return left
 }
 
-// BgAPI runs an api command in the background and waits for its output, while the
-// connection goes on with other work. It chooses the Job-UUID itself, so that the
-// result cannot be missed, and subscribes to BACKGROUND_JOB at first use; events of
-// that name then reach the application only if it subscribed to them too.
+// BgAPI runs an api command in the background and waits for its output; the
+// connection carries on with other work meanwhile. BgAPI chooses the Job-UUID
+// itself, so that the result cannot be missed. At first use it subscribes to
+// BACKGROUND_JOB; these events reach the app only if it subscribed to them too.
 //
-// Errors are those of API; ErrDisconnected when the connection ends before the
-// job does. When ctx ends first the job goes on in FreeSWITCH. A filter set on this
-// connection can keep the result away: use a Client, which has a connection of its
-// own for commands.
+// Errors are those of API, and ErrDisconnected when the connection ends before the
+// job does. When ctx ends first, the job goes on in FreeSWITCH. A filter set on
+// this connection can keep the result away; a Client, which has its own connection
+// for commands, is free of that.
 func (c *Conn) BgAPI(ctx context.Context, cmd string) (string, error) {
 	if err := checkText("command", cmd); err != nil {
 		return "", err

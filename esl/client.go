@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// Handler is given events. A Client calls it on one goroutine, in the order in
-// which FreeSWITCH sent them, and never on the goroutine that reads the socket.
+// Handler handles events. A Client calls it on one goroutine, in the order in which
+// FreeSWITCH sent the events, and never on the goroutine that reads the socket.
 // While it is busy, events wait in the connection's queue.
 type Handler interface {
 	HandleEvent(ctx context.Context, event *Event)
@@ -24,32 +24,32 @@ type HandlerFunc func(ctx context.Context, event *Event)
 // HandleEvent calls f.
 func (f HandlerFunc) HandleEvent(ctx context.Context, event *Event) { f(ctx, event) }
 
-// BatchHandler is a power that a Handler can have: to take all events that wait at
-// once. The slice is valid only during the call, the events for as long as wanted.
+// BatchHandler is an optional interface of a Handler: it takes all waiting events at once. The
+// slice is valid only during the call; the events stay valid for as long as they are kept.
 type BatchHandler interface {
 	HandleEvents(ctx context.Context, events []*Event)
 }
 
-// Backoff says how long to wait before dialling again: a random time up to Min,
-// up to twice that after the next failure, and so on up to Max ("full jitter"). A
-// connection that comes up and lasts for less than Max is a failure too, but for the first.
-// FreeSWITCH's listen backlog is 5, so a crowd must not come at once.
+// Backoff says how long to wait before dialling again: a random time up to Min, up to twice
+// that after the next failure, and so on up to Max ("full jitter"). A connection that lasts
+// for less than Max counts as a failure too, except the first. FreeSWITCH's listen backlog
+// is 5, so many clients must not dial at once. A zero field means its default.
 type Backoff struct {
 	// Min is the bound of the first wait. Default 100 ms.
 	Min time.Duration
-	// Max is the bound of every wait. Default 1.5 s: a longer one spares a network
-	// with very many clients, and finds FreeSWITCH that much later.
+	// Max is the bound of every wait. Default 1.5 s. A longer one spares a network with very
+	// many clients, but finds FreeSWITCH that much later.
 	Max time.Duration
 }
 
-// ClientConfig sets up a Client. The zero value connects to a FreeSWITCH with
-// default settings on this host and gets HEARTBEAT only.
+// ClientConfig sets up a Client. The zero value connects to a FreeSWITCH with default
+// settings on this host, and subscribes to HEARTBEAT only.
 type ClientConfig struct {
 	// Addr is FreeSWITCH's host:port. Default DefaultAddr.
 	Addr string
 	// User is USER@DOMAIN for userauth; empty for the socket's own password.
 	User string
-	// Password is DefaultPassword when it and User are empty.
+	// Password defaults to DefaultPassword when User is empty too.
 	Password string
 	// Dial opens sockets in place of the TCP dialler.
 	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
@@ -66,25 +66,25 @@ type ClientConfig struct {
 	Filters []Filter
 
 	// OnUp is called when the Client has connected and subscribed, before the first
-	// event of that connection is handled. It may use the Client, for example to ask
-	// for the channels that exist; ctx ends with the connection. Events wait for it
-	// to return.
+	// event of that connection is handled; events wait until it returns. It may use
+	// the Client, for example to ask which channels exist. ctx ends with the
+	// connection.
 	OnUp func(ctx context.Context, up Up)
-	// OnDown is called when the connection has ended, with the reason (ErrClosed when we
-	// have closed it), after the last event that came before.
+	// OnDown is called when the connection has ended, after the last event that came on it. err is
+	// the reason, ErrClosed when we closed it.
 	OnDown func(err error)
 
 	// Backoff says how long to wait between attempts to connect.
 	Backoff Backoff
-	// GiveUp limits how long the Client tries to connect before Serve returns with
-	// the last error. Zero means for ever.
+	// GiveUp limits how long the Client tries to connect before Serve returns the last error.
+	// Zero means forever.
 	GiveUp time.Duration
-	// IdleTimeout is how long the event connection may be silent before it is taken
-	// for dead. Default three heartbeats: of the interval that FreeSWITCH announces
-	// (Heartbeat-Interval), or 60 s where it announces none. Where
-	// event-heartbeat-interval is 60 s or more it has to be set. The command connection
-	// has five times as long for an api command, but for one that was silent as well when
-	// the event connection was taken for dead.
+	// IdleTimeout is how long the event connection may be silent before it is taken to be
+	// dead. Default: three times the heartbeat interval that FreeSWITCH announces
+	// (Heartbeat-Interval), or 60 s if it announces none. Where event-heartbeat-interval
+	// is 60 s or more, IdleTimeout has to be set. An api command may keep the command
+	// connection silent for five times as long, unless that was silent as well when the
+	// event connection was taken to be dead.
 	IdleTimeout time.Duration
 	// Queue bounds the events that wait for the handler.
 	Queue QueueLimits
@@ -95,9 +95,9 @@ type ClientConfig struct {
 }
 
 // Client is a connection to FreeSWITCH that heals. It has one socket for events
-// and, from the first command on, another for commands, because FreeSWITCH does
-// nothing else on a socket while it runs an api command, and so that a slow
-// handler cannot hold up replies.
+// and, from the first command on, another one for commands: FreeSWITCH does nothing
+// else on a socket while it runs an api command, and a slow handler must not hold
+// up replies.
 //
 // Its methods are safe for concurrent use; Serve may be called once.
 type Client struct {
@@ -118,7 +118,8 @@ type Client struct {
 	seen    seen
 }
 
-// NewClient checks cfg. It dials nothing: Serve does, and the first command.
+// NewClient checks cfg and returns a Client. It does not dial: Serve and the first
+// command do.
 func NewClient(cfg ClientConfig) (*Client, error) {
 	if cfg.Addr == "" {
 		cfg.Addr = DefaultAddr
@@ -157,8 +158,8 @@ func NewClient(cfg ClientConfig) (*Client, error) {
 	return c, nil
 }
 
-// Close ends both connections and makes Serve return. Waiting commands fail with
-// ErrDisconnected. It never returns an error.
+// Close ends both connections and makes Serve return ErrClosed. Waiting commands fail with
+// ErrDisconnected. Close never returns an error.
 func (c *Client) Close() error {
 	c.once.Do(func() { close(c.closed) })
 	c.mu.Lock()
@@ -185,14 +186,14 @@ func (c *Client) Subscriptions() []string {
 	return slices.Concat(c.sub.names, c.sub.classes)
 }
 
-// Subscribe adds events to what the Client subscribes to, now and after every
-// reconnect. When FreeSWITCH refuses, with a *ReplyError, the subscription stays as it was.
-// Without a connection it only takes note; what a reconnect finds to be refused is dropped
-// then, and Hooks.Retry is told.
+// Subscribe adds events to the Client's subscription, now and after every reconnect. When
+// FreeSWITCH refuses, the error is a *ReplyError and the subscription stays as it was. Without a
+// connection Subscribe only notes the names; if the next connection refuses them, they are
+// dropped, and Hooks.Retry is told.
 //
-// One call is carried out after the other, so that each has an answer of its own. It may be
-// called by a handler and by OnUp. While the event queue is full, when the answer would wait for
-// them, it returns at once, and the command follows.
+// Calls are carried out one after the other, so that each gets its own answer. A handler and
+// OnUp may call it. While the event queue is full, the answer would have to wait for the events:
+// Subscribe then returns at once, and the command follows.
 func (c *Client) Subscribe(ctx context.Context, names ...string) error {
 	if _, err := new(subscription).add(names...); err != nil {
 		return err
@@ -257,11 +258,11 @@ func (c *Client) subscribe(ctx context.Context, left <-chan struct{}, names []st
 	return err
 }
 
-// Send sends cmd on the command connection, which it opens if need be. When that
-// cannot be opened at present it waits for FreeSWITCH to be back, until ctx ends; with a
-// context that never ends, such as context.Background, it gives up after a few attempts. A
-// refused password or address is final at once. Errors are those of Conn.Send and of Dial. A
-// command whose connection broke before any of it was written is sent once more on the next.
+// Send sends cmd on the command connection, which it opens if need be. While that fails, it
+// waits for FreeSWITCH to be back until ctx ends; with a context that never ends, such as
+// context.Background, it gives up after a few attempts. A refused password or address is
+// final at once. Errors are those of Conn.Send and of Dial. When the connection breaks
+// before any of a command was written, the command is sent once more on the next connection.
 func (c *Client) Send(ctx context.Context, cmd Command) (reply *Reply, err error) {
 	err = c.withControl(ctx, func(conn *Conn) (err error) {
 		reply, err = conn.Send(ctx, cmd)
@@ -270,8 +271,8 @@ func (c *Client) Send(ctx context.Context, cmd Command) (reply *Reply, err error
 	return reply, err
 }
 
-// API runs an api command on the command connection: Conn.API, waiting until ctx ends and
-// retrying like Send; with a context that never ends it gives up after a few attempts.
+// API runs an api command on the command connection, like Conn.API. It waits for a connection
+// and retries like Send.
 func (c *Client) API(ctx context.Context, cmd string) (output string, err error) {
 	err = c.withControl(ctx, func(conn *Conn) (err error) {
 		output, err = conn.API(ctx, cmd)
@@ -280,8 +281,8 @@ func (c *Client) API(ctx context.Context, cmd string) (output string, err error)
 	return output, err
 }
 
-// BgAPI runs an api command in the background: Conn.BgAPI, waiting until ctx ends and
-// retrying like Send; with a context that never ends it gives up after a few attempts.
+// BgAPI runs an api command in the background and waits for its output, like Conn.BgAPI. It
+// waits for a connection and retries like Send.
 func (c *Client) BgAPI(ctx context.Context, cmd string) (output string, err error) {
 	err = c.withControl(ctx, func(conn *Conn) (err error) {
 		output, err = conn.BgAPI(ctx, cmd)

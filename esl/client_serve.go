@@ -32,17 +32,18 @@ func (s *seen) note(e *Event) {
 	s.sequence = max(s.sequence, e.Sequence())
 }
 
-// Serve connects, subscribes and hands events to h, and does so again after every
-// loss, until ctx ends (nil), Close is called (ErrClosed), or an error that another
-// attempt cannot mend: at the first connection ErrAuthentication, ErrAccessDenied,
-// and a *ReplyError when this user may not have these events. Later on these are tried
-// again too, for a FreeSWITCH that is just reloading its configuration refuses everybody.
+// Serve connects, subscribes and hands events to h. It does so again after every loss, until
+// ctx ends (it then returns nil), Close is called (ErrClosed), ClientConfig.GiveUp has passed,
+// or an error occurs that another attempt cannot mend. Such errors, at the first connection
+// only, are ErrAuthentication, ErrAccessDenied, and a *ReplyError when this user may not have
+// these events. Later on Serve retries after these too, because a FreeSWITCH that is reloading
+// its configuration refuses everybody.
 //
 // The wait before it dials again grows with every failure (see Backoff), and with every
-// connection in a row that lasted for less than Backoff.Max.
+// connection in a row that lasts for less than Backoff.Max.
 //
-// When Serve returns no call of h is running and the event connection is closed;
-// commands can be sent until Close. Events that h has not been given when ctx ends are dropped.
+// When Serve returns, no call of h is running and the event connection is closed; commands can
+// be sent until Close. Events that have not reached h when ctx ends are dropped.
 func (c *Client) Serve(ctx context.Context, h Handler) error {
 	if c.served.Swap(true) {
 		return errors.New("esl: Client.Serve called twice")

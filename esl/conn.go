@@ -21,30 +21,30 @@ type ConnConfig struct {
 	Limits Limits
 	// Queue bounds the events that wait to be read.
 	Queue QueueLimits
-	// Deliver is called with each event, in order, in place of putting it into the
-	// queue; ReadEvents has none then. It runs on the goroutine that reads, before any
-	// reply that came after the event is handed out: it must neither block nor wait for
-	// a reply. Nil means the queue.
+	// Deliver is called with each event, in order; the event does not go into the
+	// queue, so ReadEvents gets none. Deliver runs on the goroutine that reads, before
+	// any reply that came after the event is handed out: it must neither block nor wait
+	// for a reply. Nil means the queue.
 	Deliver func(*Event)
-	// Ended is called once, after the last event has been delivered, with why the
-	// connection ended (see Err). May be nil.
+	// Ended is called once, after the last event has been delivered, with the reason
+	// why the connection ended (see Err). May be nil.
 	Ended func(error)
-	// WriteTimeout is how long writing commands may take before the connection is
-	// given up. Default 10 s.
+	// WriteTimeout is how long a write may take before the connection is given up.
+	// Default 10 s.
 	WriteTimeout time.Duration
-	// IdleTimeout ends the connection with ErrIdle when nothing was received for as
+	// IdleTimeout ends the connection with ErrIdle when nothing was received for that
 	// long. Zero means never. A connection that stopped reading because its queue is
-	// full is not idle, and while FreeSWITCH runs an api command, which keeps it from
-	// sending anything else, the limit is five times as long.
+	// full is not idle. While FreeSWITCH runs an api command, and so sends nothing
+	// else, the limit is five times as long.
 	IdleTimeout time.Duration
 }
 
 // Conn is one event socket connection. Its methods are safe for concurrent use.
 //
-// Commands are pipelined: each takes its place in the reply queue as it is
-// written, and replies are matched in order. A caller whose context ends leaves
-// its place behind, so that no other command gets its reply. When the socket ends,
-// every waiting caller gets a *DisconnectedError at once.
+// Commands are pipelined: each takes its place in the reply queue as it is written,
+// and replies are matched in order. A caller whose context ends leaves its place
+// behind, so no other command gets its reply. When the connection ends, every
+// waiting caller gets a *DisconnectedError at once.
 //
 // One goroutine reads the socket until the connection ends; another exists only
 // while there is something to write. Events wait in a queue for ReadEvents, unless
@@ -87,7 +87,7 @@ type Conn struct {
 	jobs        jobTable
 }
 
-// NewConn starts a connection over nc, which it owns from now on. It neither
+// NewConn starts a connection over nc, which the Conn owns from now on. It neither
 // greets nor authenticates: Dial and Accept do.
 func NewConn(nc net.Conn, cfg ConnConfig) *Conn {
 	if cfg.WriteTimeout <= 0 {
@@ -126,10 +126,10 @@ func NewConn(nc net.Conn, cfg ConnConfig) *Conn {
 func (c *Conn) Done() <-chan struct{} { return c.done }
 
 // Err says why the connection ended: io.EOF when the peer closed it (perhaps
-// wrapped with what its notice said), io.ErrUnexpectedEOF when it did so within a
-// frame, ErrClosed when we did, ErrAccessDenied, ErrIdle, ErrSlowConsumer,
-// ErrFrameTooLarge, ErrProtocol or a network error. It is nil while the connection
-// lasts.
+// wrapped with the text of its notice), io.ErrUnexpectedEOF when the peer closed it
+// within a frame, ErrClosed when we closed it, ErrAccessDenied, ErrIdle,
+// ErrSlowConsumer, ErrFrameTooLarge, ErrProtocol or a network error. It is nil
+// while the connection lasts.
 func (c *Conn) Err() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -253,8 +253,8 @@ func (c *Conn) setIdleTimeout(limit time.Duration) {
 }
 
 // ReadEvents waits for events and puts up to len(dst) of them into dst, in the
-// order FreeSWITCH sent them. Once the connection has ended and every event has
-// been read it returns Err. When ctx ends first it returns its cause.
+// order in which FreeSWITCH sent them. Once the connection has ended and every
+// event has been read, it returns Err. When ctx ends first, it returns ctx's cause.
 func (c *Conn) ReadEvents(ctx context.Context, dst []*Event) (int, error) {
 	n, err := c.takeEvents(ctx, dst)
 	c.handOver(dst[:n])

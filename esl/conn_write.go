@@ -72,11 +72,11 @@ func (q *replyQueue) drain() []*waiter {
 
 // Send writes cmd and waits for FreeSWITCH's answer to it.
 //
-// The error is a *ReplyError when FreeSWITCH refused (the reply is returned as
-// well and the connection is fine), a *DisconnectedError when the connection ended
-// first, ErrInjection when cmd is not exactly one message (nothing was written),
-// and ctx's cause when ctx ended first: the command may run all the same, and its
-// reply, when it comes, is thrown away. Nothing is written when ctx has ended already.
+// The error is a *ReplyError when FreeSWITCH refused (the reply is returned as well,
+// and the connection is fine), a *DisconnectedError when the connection ended first,
+// ErrInjection when cmd is not exactly one message (nothing was written), and ctx's
+// cause when ctx ended first. In that last case the command may still run, and its
+// reply is discarded when it comes. Nothing is written when ctx has ended already.
 func (c *Conn) Send(ctx context.Context, cmd Command) (*Reply, error) {
 	message, err := encodeCommand(cmd)
 	if err != nil {
@@ -85,10 +85,10 @@ func (c *Conn) Send(ctx context.Context, cmd Command) (*Reply, error) {
 	return c.roundTrip(ctx, message, fromApp)
 }
 
-// Pipeline writes all commands at once and waits for all answers. The replies are
-// in the order of the commands; the error is the first that any of them met, as
-// Send would return it, and the reply of a command that got none is nil.
-// When any command is refused with ErrInjection, or ctx has ended already, none is written.
+// Pipeline writes all commands at once and waits for all replies, which it returns in the
+// order of the commands. The error is the first that any command met, as Send would return
+// it; the reply of a command that got none is nil. When any command is refused with
+// ErrInjection, or ctx has ended already, none is written.
 func (c *Conn) Pipeline(ctx context.Context, cmds ...Command) ([]*Reply, error) {
 	messages := make([][]byte, len(cmds))
 	for i, cmd := range cmds {
@@ -123,8 +123,8 @@ func (c *Conn) Pipeline(ctx context.Context, cmds ...Command) ([]*Reply, error) 
 
 // API runs an api command, such as "status" or "uuid_exists …", and returns its
 // output, untouched. FreeSWITCH does nothing else on this connection until the
-// command has ended: use BgAPI for what takes time. Errors are those of Send;
-// output that starts with -ERR or -USAGE is a *ReplyError.
+// command has ended: use BgAPI for a command that takes time. Errors are those of
+// Send; output that starts with -ERR or -USAGE is a *ReplyError.
 func (c *Conn) API(ctx context.Context, cmd string) (string, error) {
 	reply, err := c.Send(ctx, Line("api "+cmd))
 	if reply == nil {

@@ -9,12 +9,12 @@ import (
 	"sync"
 )
 
-// Decoder reads what FreeSWITCH sends. It is pure: an io.Reader in, frames out,
-// no goroutine, no timeout. It is not safe for concurrent use.
+// Decoder reads what FreeSWITCH sends: an io.Reader in, frames out, with no goroutine
+// and no timeout. It is not safe for concurrent use.
 //
-// There is one buffer. It starts small, so that ten thousand quiet connections
-// cost little (a Conn has none while it waits), and grows while reads fill it, so that a
-// busy stream is read in large pieces; frames are cut from it without being copied.
+// It has one buffer, from which frames are cut without being copied. The buffer starts
+// small, so that ten thousand quiet connections cost little (a Conn has none while it
+// waits). It grows while reads fill it, so that a busy stream is read in large pieces.
 type Decoder struct {
 	r       io.Reader
 	patient patientReader // r, if it is one
@@ -49,8 +49,9 @@ type patientReader interface {
 }
 
 // Next returns the next frame, which is valid until the next call. At the end of
-// the input it returns io.EOF, within a frame io.ErrUnexpectedEOF. ErrFrameTooLarge
-// and ErrProtocol are final: the place where the next frame starts is unknown.
+// the input it returns io.EOF, or io.ErrUnexpectedEOF within a frame.
+// ErrFrameTooLarge and ErrProtocol are final, because nobody knows where the next
+// frame starts.
 func (d *Decoder) Next() (Frame, error) {
 	for {
 		frame, ok, err := d.cut()

@@ -18,13 +18,13 @@ const (
 	DefaultPassword = "ClueCon"
 )
 
-// DialConfig says how to reach and enter FreeSWITCH's event socket. The zero value
+// DialConfig says how to reach FreeSWITCH's event socket and log in. The zero value
 // logs in to a FreeSWITCH with default settings on this host.
 type DialConfig struct {
 	ConnConfig
 	// User is USER@DOMAIN for userauth; empty for the socket's own password.
 	User string
-	// Password is ClueCon when it and User are empty.
+	// Password defaults to ClueCon when User is empty too.
 	Password string
 	// Timeout bounds dialling and authentication together. Default 10 s;
 	// FreeSWITCH itself waits 25 s.
@@ -145,14 +145,14 @@ func (c *Conn) establish() {
 }
 
 // Accept greets a FreeSWITCH that has connected to us (the socket application of
-// its dialplan) over nc, which the connection owns from now on. It sends connect
-// and, in the same write, the commands in then; the first reply is the one to
-// connect, whose Event is the channel.
+// its dialplan) over nc, which the Conn owns from now on. It sends connect and, in
+// the same write, the commands in then. The first reply is that to connect; its
+// Event is the channel.
 //
-// FreeSWITCH may refuse some of then, above all in single-channel mode, without
-// harm: their replies say so. The error is that of connect itself, or of the
-// connection; nc is closed then. FreeSWITCH waits 25 s to be greeted; ctx should
-// have a deadline of its own.
+// FreeSWITCH may refuse some of these commands, above all in single-channel mode.
+// That does no harm: their replies say so. The error is that of connect itself or
+// of the connection; nc is then closed. FreeSWITCH waits 25 s to be greeted; give
+// ctx a deadline of its own.
 func Accept(ctx context.Context, nc net.Conn, cfg ConnConfig, then ...Command) (*Conn, []*Reply, error) {
 	cfg.Info.Type = outbound
 	if cfg.Info.Remote == "" && nc.RemoteAddr() != nil {

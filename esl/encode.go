@@ -23,10 +23,10 @@ var urlUnsafe = func() (unsafe [256]bool) {
 	return unsafe
 }()
 
-// AppendURLEncoded appends value as FreeSWITCH encodes it in plain and xml
-// events. A percent sign that two upper-case hex digits follow is left alone:
-// FreeSWITCH takes the value for encoded already (variable_v_pct in
-// p_weird_vars_plain), so such a value does not survive the plain format.
+// AppendURLEncoded appends value as FreeSWITCH encodes it in plain and xml events.
+// A percent sign followed by two upper-case hex digits is left alone, because
+// FreeSWITCH takes such a value to be encoded already (variable_v_pct in
+// p_weird_vars_plain). It does not survive the plain format.
 func AppendURLEncoded(dst []byte, value string) []byte {
 	start := 0
 	for i := 0; i < len(value); i++ {
@@ -110,9 +110,9 @@ func appendPlainEvent(dst []byte, headers []Header, body string) []byte {
 	return append(dst, body...)
 }
 
-// AppendReply appends a command/reply with the given Reply-Text and further
-// headers behind it. Nothing is encoded: a newline in text makes the
-// continuation line that FreeSWITCH makes of it.
+// AppendReply appends a command/reply with the given Reply-Text, followed by the
+// headers in extra. Nothing is encoded: a newline in text makes a continuation
+// line, as with FreeSWITCH.
 func AppendReply(dst []byte, text string, extra ...Header) []byte {
 	dst = append(dst, "Content-Type: command/reply\nReply-Text: "...)
 	dst = append(dst, text...)
@@ -159,8 +159,8 @@ func AppendAuthRequest(dst []byte) []byte {
 const Goodbye = "Disconnected, goodbye.\nSee you at ClueCon! http://www.cluecon.com/\n"
 
 // AppendDisconnectNotice appends the frame that announces the end of the
-// connection. uuid is the channel that an outbound socket controls, empty for
-// an inbound connection; text is Goodbye but for a shutdown.
+// connection. uuid is the channel that an outbound socket controls, empty for an
+// inbound connection; text is Goodbye, except for a shutdown.
 func AppendDisconnectNotice(dst []byte, uuid, text string) []byte {
 	dst = append(dst, "Content-Type: text/disconnect-notice\n"...)
 	if uuid != "" {
@@ -174,8 +174,8 @@ func AppendDisconnectNotice(dst []byte, uuid, text string) []byte {
 	return append(dst, text...)
 }
 
-// AppendLingerNotice appends the frame that tells an outbound socket which
-// lingers that its call has ended. seconds is -1 for a linger without a time.
+// AppendLingerNotice appends the frame that tells a lingering outbound socket that
+// its call has ended. seconds is -1 for a linger without a time.
 func AppendLingerNotice(dst []byte, uuid, channelName string, seconds int) []byte {
 	dst = append(dst, "Content-Type: text/disconnect-notice\nControlled-Session-UUID: "...)
 	dst = append(dst, uuid...)
@@ -186,8 +186,8 @@ func AppendLingerNotice(dst []byte, uuid, channelName string, seconds int) []byt
 	return append(dst, "\nContent-Length: 0\n\n"...)
 }
 
-// AppendRudeRejection appends what an address gets that the ACL refuses, in
-// place of the auth/request. FreeSWITCH sends a disconnect notice behind it.
+// AppendRudeRejection appends the frame that an address refused by the ACL gets in
+// place of the auth/request. FreeSWITCH sends a disconnect notice after it.
 func AppendRudeRejection(dst []byte) []byte {
 	return append(dst, "Content-Type: text/rude-rejection\nContent-Length: 24\n\nAccess Denied, go away.\n"...)
 }

@@ -7,8 +7,8 @@ import (
 
 // Errors to test for with errors.Is.
 var (
-	// ErrDisconnected says that the socket ended before an answer came. The error
-	// is a *DisconnectedError, which tells whether the command may have run.
+	// ErrDisconnected says that the connection ended before an answer came. The error is a
+	// *DisconnectedError, which tells whether the command may have run.
 	ErrDisconnected = errors.New("esl: disconnected")
 	// ErrClosed says that we closed the connection ourselves.
 	ErrClosed = errors.New("esl: connection closed")
@@ -20,21 +20,21 @@ var (
 	ErrAccessDenied = errors.New("esl: access denied by FreeSWITCH's ACL")
 	// ErrFrameTooLarge says that the peer sent or announced more than Limits allow.
 	ErrFrameTooLarge = errors.New("esl: frame exceeds limit")
-	// ErrProtocol says that the peer sent what is not the event socket protocol.
+	// ErrProtocol says that the peer sent something that is not the event socket protocol.
 	ErrProtocol = errors.New("esl: protocol error")
 	// ErrInjection says that a command held a line break or more than one message.
 	// Nothing was written.
 	ErrInjection = errors.New("esl: command is not exactly one message")
-	// ErrIdle says that nothing came for longer than the connection's IdleTimeout: it
+	// ErrIdle says that nothing came for longer than the connection's IdleTimeout: the connection
 	// is half-open, or FreeSWITCH hangs.
 	ErrIdle = errors.New("esl: connection idle for too long")
-	// ErrSlowConsumer says that events came faster than they were taken and the
-	// queue overflowed on a connection that does not stop reading.
+	// ErrSlowConsumer says that events came faster than they were taken, and overflowed the
+	// queue of a connection that does not stop reading.
 	ErrSlowConsumer = errors.New("esl: event queue overflow")
 )
 
-// ReplyError is FreeSWITCH's refusal of a command: a reply that starts with -ERR
-// or, for an api command, -USAGE. The connection is fine.
+// ReplyError says that FreeSWITCH refused a command: the reply starts with -ERR or, for an
+// api command, -USAGE. The connection is fine.
 type ReplyError struct {
 	// Command is the first word of the command, and for api and bgapi the second.
 	Command string
@@ -49,8 +49,8 @@ func (e *ReplyError) Error() string {
 // DisconnectedError is the error of a command whose connection ended before the
 // answer. errors.Is(err, ErrDisconnected) is true for it.
 type DisconnectedError struct {
-	// Sent tells that some byte of the command was handed to the socket, so that
-	// FreeSWITCH may have run it. When false, sending it again is safe.
+	// Sent is true when at least one byte of the command was handed to the socket, so
+	// FreeSWITCH may have run it. When false, sending the command again is safe.
 	Sent bool
 	// Cause says why the connection ended: io.EOF when the peer closed it, ErrClosed
 	// when we did, a network error, ErrFrameTooLarge, ErrProtocol …

@@ -14,22 +14,22 @@ import (
 	"github.com/genesis-esl/genesis/internal/peek"
 )
 
-// Event is what FreeSWITCH tells about something that happened. It is immutable,
-// safe for concurrent use, and stays valid for as long as it is kept.
+// Event is one event from FreeSWITCH. It is immutable, safe for concurrent use, and
+// stays valid for as long as it is kept.
 //
-// Header names are looked up without regard to ASCII case and the first match
-// wins, as in FreeSWITCH. Values are decoded when asked for. A string returned by
-// an Event may share the event's memory: to keep one value of many events, keep
-// strings.Clone of it.
+// Header names are looked up without regard to ASCII case, and the first match
+// wins, as in FreeSWITCH. Values are decoded when asked for. A string from an Event
+// may share the event's memory: to keep single values of many events, keep their
+// strings.Clone.
 type Event struct {
 	block
 	id   uint8         // index into eventNames, 0 for a name that is not there
 	uuid atomic.Uint32 // where the Unique-ID stands, once somebody has asked; see UUID
 }
 
-// ParseEvent decodes an event from the body of a text/event-plain,
-// text/event-json or text/event-xml frame, and copies it. The error is
-// ErrProtocol when body is not of that format at all.
+// ParseEvent decodes an event from the body of a text/event-plain, text/event-json
+// or text/event-xml frame, which it copies. The error is ErrProtocol when body is
+// not of that format at all.
 func ParseEvent(format Format, body []byte) (*Event, error) {
 	switch format {
 	case JSON:
@@ -85,10 +85,10 @@ func (e *Event) firstName() (id uint8, ok bool) {
 	return 0, false
 }
 
-// Name returns the Event-Name, such as CHANNEL_ANSWER. A log line is called LOG
-// (its headers are Log-Level, Text-Channel, Log-File, Log-Func, Log-Line and
-// User-Data, its body the line), a notice that the connection or the call ends
-// SERVER_DISCONNECTED (headers Content-Disposition, Linger-Time, …).
+// Name returns the Event-Name, such as CHANNEL_ANSWER. A log line is called LOG:
+// its headers are Log-Level, Text-Channel, Log-File, Log-Func, Log-Line and
+// User-Data, its body is the line. A notice that the connection or the call ends is
+// called SERVER_DISCONNECTED (headers Content-Disposition, Linger-Time, …).
 func (e *Event) Name() string {
 	if e.id != 0 {
 		return eventNames[e.id]
@@ -174,7 +174,8 @@ func (e *Event) Get(name string) string {
 // Lookup is Get that tells a missing header from an empty one.
 func (e *Event) Lookup(name string) (value string, ok bool) { return e.lookup(name) }
 
-// Values returns the values of all headers called name, arrays taken apart.
+// Values returns the values of all headers called name, with arrays split into their
+// values.
 func (e *Event) Values(name string) []string { return e.values(name) }
 
 // Variable returns the channel variable called name: the header variable_NAME.
@@ -194,8 +195,7 @@ func (b *block) headers(yield func(name, value string) bool) {
 	}
 }
 
-// Body returns the body, or "". It is not decoded except from the format's own
-// escapes.
+// Body returns the body, or "". Only the escapes of the format itself are decoded.
 func (e *Event) Body() string {
 	e.endKnown()
 	switch e.kind {
@@ -231,7 +231,7 @@ func (e *Event) Timestamp() time.Time {
 	return time.UnixMicro(us)
 }
 
-// Size returns about how many bytes of memory the event takes. It does not change.
+// Size returns about how many bytes of memory the event takes. The number does not change.
 func (e *Event) Size() int { return int(e.size) + int(e.size)/8 }
 
 // String returns the event's name and channel, for logs.

@@ -45,8 +45,8 @@ func (t FrameType) String() string {
 	return "unknown"
 }
 
-// Frame is one message from FreeSWITCH as it stands in a Decoder's buffer: valid
-// until the next call of Next. Event and Reply copy what they return.
+// Frame is one message from FreeSWITCH, in a Decoder's buffer: it is valid until
+// the next call of Next. Event and Reply copy what they return.
 type Frame struct {
 	// Type is the kind of the message.
 	Type FrameType
@@ -117,9 +117,9 @@ type Reply struct {
 	api   bool
 }
 
-// Text returns what FreeSWITCH said: the Reply-Text of a command/reply, such as
-// "+OK accepted", or the output of an api command. Line breaks at the end are
-// cut off; Body has the output untouched.
+// Text returns FreeSWITCH's answer: the Reply-Text of a command/reply, such as "+OK
+// accepted", or the output of an api command. Line breaks at its end are cut off;
+// Body has the output untouched.
 func (r *Reply) Text() string {
 	if r.api {
 		return strings.TrimRight(r.Body(), "\r\n")

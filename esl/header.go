@@ -2,8 +2,8 @@ package esl
 
 import "fmt"
 
-// Header is one header of an event or a reply, as it stands on the wire apart
-// from URL or JSON encoding, which is undone.
+// Header is one header of an event or a reply, as on the wire but with URL or JSON
+// encoding removed.
 type Header struct {
 	Name  string
 	Value string
@@ -12,8 +12,8 @@ type Header struct {
 // Format is the shape in which FreeSWITCH writes events.
 type Format uint8
 
-// The formats FreeSWITCH knows. The zero value is Plain, which is also the one
-// that decodes fastest.
+// The formats that FreeSWITCH knows. The zero value is Plain, which also decodes
+// fastest.
 const (
 	Plain Format = iota
 	JSON
@@ -45,7 +45,8 @@ func ParseFormat(name string) (Format, error) {
 	return Plain, fmt.Errorf("esl: unknown event format %q: plain, json and xml are allowed", name)
 }
 
-// Limits bounds what a peer can make us hold. A zero field means its default.
+// Limits bounds how much memory one frame of a peer can take. A zero field means
+// its default.
 type Limits struct {
 	// Header is the longest header block, in bytes. Default 1 MiB.
 	Header int

@@ -5,42 +5,45 @@ import (
 	"time"
 )
 
-// Hooks tells a higher layer what happens on connections, as it happens. It is
-// how metrics, traces and health are built without this package knowing them.
+// Hooks tells a higher layer what happens on connections, as it happens. Metrics,
+// traces and health are built on it, without this package knowing them.
 //
 // Every field may be nil, and a nil *Hooks costs nothing. Hooks run on the
 // goroutines that carry the traffic: they must be safe for concurrent use,
 // return quickly and never block. Events passed to a hook stay valid.
 type Hooks struct {
-	// ConnectStart runs before a connection is dialled (inbound) or greeted
-	// (outbound). The context it returns goes to ConnectEnd.
+	// ConnectStart runs before a connection is dialled (inbound) or greeted (outbound).
+	// The context that it returns goes to ConnectEnd.
 	ConnectStart func(context.Context, ConnInfo) context.Context
 	// ConnectEnd runs once a connection is authenticated, or has failed.
 	ConnectEnd func(context.Context, ConnInfo, error)
-	// Disconnected runs once for every connection whose ConnectEnd saw no error.
-	// The error says why it ended; ErrClosed means that we closed it.
+	// Disconnected runs once for every connection whose ConnectEnd saw no error. Its error
+	// says why the connection ended; ErrClosed means that we closed it.
 	Disconnected func(ConnInfo, error)
 
-	// CommandStart runs before a command is written; its context goes to CommandEnd.
+	// CommandStart runs before a command is written. The context that it returns goes to
+	// CommandEnd.
 	CommandStart func(context.Context, CommandInfo) context.Context
 	// CommandEnd runs when the caller of a command has its answer or its error.
 	CommandEnd func(context.Context, CommandInfo, *Reply, error)
 
-	// Events sees every batch of events handed to the application, in order: a single event
-	// where a Client's Handler takes no batches. The slice is valid only during the call.
+	// Events sees every batch of events handed to the app, in order; a batch is a single
+	// event when a Client's Handler is no BatchHandler. The slice is valid only during the
+	// call.
 	Events func([]*Event)
-	// Heartbeat sees a HEARTBEAT as soon as it is read, even when the application is
-	// behind with its events: the first one of those that come in one piece. A Client
-	// reports those of its command socket only while the event socket is not read,
-	// because the application is behind; one may come twice then.
+	// Heartbeat sees a HEARTBEAT as soon as it is read, even when the app is behind
+	// with its events; of several read at once it sees the first. A Client reports
+	// HEARTBEATs of its command socket only while it does not read the event socket,
+	// because the app is behind; one may come twice then.
 	Heartbeat func(*Event)
 
-	// Up runs when a Client has connected and subscribed, first time or again.
+	// Up runs when a Client has connected and subscribed, the first time and every time
+	// after.
 	Up func(Up)
 	// Retry runs before a Client waits to dial again, with the wait and the reason.
 	Retry func(wait time.Duration, err error)
 
-	// Dropped counts events that will not reach the application, and why.
+	// Dropped counts events that will not reach the app, with the reason.
 	Dropped func(reason string, n int)
 	// Stalled runs when intake stops because the event queue is full (true) and
 	// when it goes on (false).

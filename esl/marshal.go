@@ -56,7 +56,7 @@ func appendJSONText(dst []byte, s string) []byte {
 	return appendJSONString(dst, strings.ToValidUTF8(s, "\ufffd"))
 }
 
-// NewEvent makes an event of headers and a body, for simulators and tests. Header
+// NewEvent makes an event from headers and a body, for simulators and tests. Header
 // names are taken as they are: a name with a line break or a ": " in it does not
 // survive.
 func NewEvent(headers []Header, body string) *Event {

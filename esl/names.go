@@ -55,6 +55,6 @@ var (
 )
 
 // IsEventName reports whether name is one of FreeSWITCH's event names, in capitals
-// as it writes them. Any other name in a subscription is taken for the subclass
+// as it writes them. Any other name in a subscription is taken to be the subclass
 // of a CUSTOM event.
 func IsEventName(name string) bool { return eventID(name) != 0 }

@@ -9,8 +9,8 @@ import (
 type Overflow uint8
 
 const (
-	// Block stops reading, so that TCP and FreeSWITCH's own queue take over. Replies
-	// to commands wait too: use it where commands have a socket of their own.
+	// Block stops reading, so that TCP and FreeSWITCH's own queue take over. Replies to
+	// commands then wait too: use it where commands have their own socket.
 	Block Overflow = iota
 	// Fail ends the connection with ErrSlowConsumer.
 	Fail
@@ -18,11 +18,11 @@ const (
 	Discard
 )
 
-// QueueLimits bounds the events that wait for the application. A zero field means
-// its default.
+// QueueLimits bounds the events that wait for the app. A zero field means its
+// default.
 type QueueLimits struct {
-	// Events is how many may wait. Default 100,000, as many as FreeSWITCH queues for
-	// each listener.
+	// Events is how many events may wait. Default 100,000, as many as FreeSWITCH queues
+	// for each listener.
 	Events int
 	// Bytes is how much memory they may take. Default 256 MiB.
 	Bytes int

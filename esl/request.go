@@ -16,12 +16,12 @@ const (
 	maxRequestBody   = 16 << 20
 )
 
-// ErrBadRequest is what a RequestReader returns for a Content-Length that is
-// negative, no number or over its limit. FreeSWITCH closes the connection for
-// it (n_framing_misc).
+// ErrBadRequest is the error of a RequestReader for a Content-Length that is
+// negative, not a number or over its limit. FreeSWITCH closes the connection then
+// (n_framing_misc).
 var ErrBadRequest = errors.New("esl: bad request")
 
-// Request is one message of a client: a command line, header lines and a body.
+// Request is one message from a client: a command line, header lines and a body.
 type Request struct {
 	// Line is the command line without its line end.
 	Line string
@@ -43,8 +43,8 @@ func (r *Request) Get(name string) string {
 	return ""
 }
 
-// RequestReader reads what a client of FreeSWITCH sends: the server's direction
-// of the protocol. It is not safe for concurrent use.
+// RequestReader reads what a client sends to FreeSWITCH, as a server needs it. It
+// is not safe for concurrent use.
 type RequestReader struct {
 	r      *bufio.Reader
 	header int
@@ -69,10 +69,10 @@ func NewRequestReader(r io.Reader, limits Limits) *RequestReader {
 	return rr
 }
 
-// Next returns the next request. Blank lines before it are skipped, and lines
-// may end in CRLF. At the end of the input it returns io.EOF, in the midst of a
-// request io.ErrUnexpectedEOF; for too long a command an error that wraps
-// ErrFrameTooLarge, for a bad Content-Length one that wraps ErrBadRequest.
+// Next returns the next request. Blank lines before it are skipped, and lines may
+// end in CRLF. At the end of the input it returns io.EOF, or io.ErrUnexpectedEOF
+// within a request. A command that is too long is an error that wraps
+// ErrFrameTooLarge, a bad Content-Length one that wraps ErrBadRequest.
 func (rr *RequestReader) Next() (*Request, error) {
 	req := &Request{}
 	var budget int
@@ -99,8 +99,8 @@ func (rr *RequestReader) Next() (*Request, error) {
 	return req, rr.readBody(req)
 }
 
-// Pending says whether a whole header block of a further request has been read
-// from the socket already, so that Next will not wait for its lines.
+// Pending tells whether the whole header block of a further request has already
+// been read from the socket, so that Next will not wait for its lines.
 func (rr *RequestReader) Pending() bool {
 	n := rr.r.Buffered()
 	if n == 0 {

@@ -6,17 +6,16 @@ import (
 	"strings"
 )
 
-// Filter is one of FreeSWITCH's event filters. Filters are an any-of list: an
-// event passes when one of them matches, so that several narrow nothing further,
-// unless another one rejects it.
-// A Client adds those that let HEARTBEAT and BACKGROUND_JOB through, which filters would
-// drop too; with nothing but rejections, one that lets everything else through.
+// Filter is one of FreeSWITCH's event filters. An event passes when any filter matches
+// it and none rejects it, so further filters do not narrow the selection. Filters would
+// also drop HEARTBEAT and BACKGROUND_JOB, so a Client adds filters that let these
+// through; when all filters reject, it adds one that lets everything else through.
 type Filter struct {
 	// Header is the name of the header to look at, such as Unique-ID.
 	Header string
 	// Value is what the header must equal, without regard to case; or /re/, a regular
-	// expression; or a text behind a minus sign, which rejects what equals it. FreeSWITCH
-	// takes no regular expression there.
+	// expression; or a minus sign and a text, which rejects events whose header equals
+	// the text. FreeSWITCH takes no regular expression after the minus sign.
 	Value string
 }
 
