@@ -18,46 +18,49 @@ import (
 
 // The environment variables that Run reads. An empty variable counts as absent.
 const (
-	// EnvHost and EnvPort are where FreeSWITCH's event socket is: 127.0.0.1 and 8021.
+	// EnvHost and EnvPort are the address of FreeSWITCH's event socket: default 127.0.0.1 and
+	// 8021.
 	EnvHost = "ESL_HOST"
 	EnvPort = "ESL_PORT"
-	// EnvUser is USER@DOMAIN, for a user of FreeSWITCH's directory; default none.
+	// EnvUser is USER@DOMAIN, a user of FreeSWITCH's directory to log in as; default none.
 	EnvUser = "ESL_USER"
-	// EnvPassword is the password, default ClueCon; EnvPasswordFile a file that holds it, in its first line. Both
-	// together are an error.
+	// EnvPassword is the password, default ClueCon; EnvPasswordFile is a file whose first line is the password. Setting
+	// both is an error.
 	EnvPassword     = "ESL_PASSWORD"
 	EnvPasswordFile = "ESL_PASSWORD_FILE"
-	// EnvAppHost and EnvAppPort are where an outbound app listens: 127.0.0.1 and 9000.
+	// EnvAppHost and EnvAppPort are where an outbound app listens: default 127.0.0.1 and 9000.
 	EnvAppHost = "ESL_APP_HOST"
 	EnvAppPort = "ESL_APP_PORT"
 	// EnvAllow lists the networks (CIDR) or addresses from which FreeSWITCH may connect, separated by commas.
 	EnvAllow = "GENESIS_ALLOW"
-	// EnvMaxSessions bounds the calls at a time: 20,000, or 1,000 for a *program.Outbound, where each is a process.
+	// EnvMaxSessions bounds the calls at a time: default 20,000, or 1,000 for a *program.Outbound, where each call is a
+	// process.
 	EnvMaxSessions = "GENESIS_MAX_SESSIONS"
-	// EnvMaxRate bounds the new calls per second: 0, no bound.
+	// EnvMaxRate bounds the new calls per second: default 0, no bound.
 	EnvMaxRate = "GENESIS_MAX_RATE"
-	// EnvLogLevel is trace, debug, info, warn or error: info. EnvESLLogLevel is its other name, asked second.
+	// EnvLogLevel is trace, debug, info, warn or error: default info. EnvESLLogLevel is another name for it, which
+	// EnvLogLevel overrides.
 	EnvLogLevel    = "GENESIS_LOG_LEVEL"
 	EnvESLLogLevel = "ESL_LOG_LEVEL"
-	// EnvLogFormat is text or json: text.
+	// EnvLogFormat is text or json: default text.
 	EnvLogFormat = "GENESIS_LOG_FORMAT"
-	// EnvObservabilityHost and EnvObservabilityPort are where /health, /ready and /metrics are served: all addresses,
-	// because probes come from outside, and 8000.
+	// EnvObservabilityHost and EnvObservabilityPort are where /health, /ready and /metrics are served: default all
+	// addresses, because probes come from outside, and 8000.
 	EnvObservabilityHost = "GENESIS_OBSERVABILITY_HOST"
 	EnvObservabilityPort = "GENESIS_OBSERVABILITY_PORT"
-	// EnvObservabilityTokenFile is a file with a token in its first line, which everything there but the probes then asks
-	// for. Default none.
+	// EnvObservabilityTokenFile is a file whose first line is a token. Every request there but the probes must then carry
+	// it. Default none.
 	EnvObservabilityTokenFile = "GENESIS_OBSERVABILITY_TOKEN_FILE"
-	// EnvShutdownTimeout is how long handlers may take to finish: 10s.
+	// EnvShutdownTimeout is how long handlers may take to finish: default 10s.
 	EnvShutdownTimeout = "GENESIS_SHUTDOWN_TIMEOUT"
-	// EnvDrainDelay is how long to go on serving after /ready has turned 503: 0s.
+	// EnvDrainDelay is how long to keep serving after /ready has turned to 503: default 0s.
 	EnvDrainDelay = "GENESIS_DRAIN_DELAY"
-	// EnvHeartbeatTimeout is the greatest age of FreeSWITCH's last HEARTBEAT at which a consumer is healthy: 30s.
+	// EnvHeartbeatTimeout is the greatest age of FreeSWITCH's last HEARTBEAT at which a consumer is healthy: default 30s.
 	EnvHeartbeatTimeout = "GENESIS_HEARTBEAT_TIMEOUT"
-	// EnvTraceEventHeaders puts the headers of events into their spans: false.
+	// EnvTraceEventHeaders puts the headers of events into their spans: default false.
 	EnvTraceEventHeaders = "GENESIS_TRACE_EVENT_HEADERS"
-	// EnvMode is consumer or outbound. `genesis consumer` and `genesis outbound` set it for the app that they run, so
-	// that the wrong one is noticed.
+	// EnvMode is consumer or outbound. `genesis consumer` and `genesis outbound` set it for the app that they run, so that
+	// an app of the other kind is noticed.
 	EnvMode = "GENESIS_MODE"
 	// EnvListenerFD and EnvObservabilityFD are open listeners that `genesis outbound dev` hands down, by the number of
 	// their file descriptors, so that no call is refused while an app is restarted.

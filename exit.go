@@ -11,18 +11,18 @@ import (
 const (
 	// ExitOK: stopped on request.
 	ExitOK = 0
-	// ExitFailure: something failed that a restart may mend.
+	// ExitFailure: something failed, and a restart may help.
 	ExitFailure = 1
 	// ExitUsage: the command line is wrong.
 	ExitUsage = 2
-	// ExitConfig: a setting is wrong, or FreeSWITCH refuses the password or the address: a restart mends nothing.
-	// The number is EX_CONFIG of sysexits.h.
+	// ExitConfig: a setting is wrong, or FreeSWITCH refuses the password or the address. A restart does not help. The
+	// number is EX_CONFIG of sysexits.h.
 	ExitConfig = 78
 )
 
 // ConfigError says that a setting is wrong.
 type ConfigError struct {
-	// Name is the setting: the environment variable it comes from, or what the code calls it.
+	// Name is the setting: the environment variable that it comes from, or its name in code.
 	Name string
 	// Value is what was given; empty for a secret.
 	Value string
@@ -40,8 +40,8 @@ func (e *ConfigError) Error() string {
 // Unwrap returns what is allowed, as an error.
 func (e *ConfigError) Unwrap() error { return e.Err }
 
-// ExitCode returns the exit code for what RunContext returned: 0 for nil, 78 for a *ConfigError and for a password,
-// an address or a subscription that FreeSWITCH refuses, else 1.
+// ExitCode returns the exit code for an error of RunContext: 0 for nil; 78 for a *ConfigError and for a password,
+// an address or a subscription that FreeSWITCH refuses; else 1.
 func ExitCode(err error) int {
 	var config *ConfigError
 	var refused *esl.ReplyError

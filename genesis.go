@@ -21,8 +21,8 @@ import (
 	"github.com/genesis-esl/genesis/program"
 )
 
-// Run runs an app as this process and never returns: it exits with ExitCode of what RunContext returned, after one line
-// on stderr when that is an error. The app stops on SIGINT, SIGTERM and SIGHUP, as Signals tells; a second signal ends
+// Run runs an app as this process and never returns. It exits with the ExitCode of RunContext's error, which it first
+// writes to stderr as one line. The app stops on SIGINT, SIGTERM and SIGHUP, as Signals describes; a second signal ends
 // the process at once.
 //
 // Run implies Globals.
@@ -35,11 +35,11 @@ func Run(app any, opts ...Option) {
 	os.Exit(ExitCode(err))
 }
 
-// RunContext runs an app until ctx ends, and then gracefully ends it, within ShutdownTimeout; it returns nil then. It
-// returns an error when the app cannot go on: a *ConfigError for a wrong setting, what esl.Client says when FreeSWITCH
-// refuses for good, or what became of a port.
+// RunContext runs an app until ctx ends. Then it ends the app gracefully, within ShutdownTimeout, and returns nil. It
+// returns an error when the app cannot go on: a *ConfigError for a wrong setting, the error of esl.Client.Serve when
+// FreeSWITCH refuses for good, or the error of a port.
 //
-// A *consumer.App gets hooks and a logger for as long as it runs; hooks that it has are called too.
+// While it runs, a *consumer.App gets hooks and a logger; its own hooks are called too.
 func RunContext(ctx context.Context, app any, opts ...Option) error {
 	var c config
 	for _, opt := range opts {

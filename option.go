@@ -11,8 +11,8 @@ import (
 	"github.com/genesis-esl/genesis/outbound"
 )
 
-// Option sets in code what is otherwise taken from the environment, or what the environment cannot say. What code sets
-// goes before the variable.
+// Option sets in code what otherwise comes from the environment, or what the environment cannot express. An Option
+// overrides the variable.
 type Option func(*config)
 
 // config is what the options say; zero values are left to the environment.
@@ -43,60 +43,65 @@ type config struct {
 	server          []func(*outbound.Server)
 }
 
-// Name names the app and its version in telemetry and under /info. Default is OTEL_SERVICE_NAME, else genesis, and the
-// main module's version.
+// Name sets the app's name and version in telemetry and under /info. The defaults are OTEL_SERVICE_NAME, else genesis;
+// and the version of the main module.
 func Name(name, version string) Option {
 	return func(c *config) { c.name, c.version = name, version }
 }
 
-// FreeSWITCH is where a consumer connects to, host:port, and the password there. An empty one is left to the environment.
+// FreeSWITCH sets the address (host:port) that a consumer connects to, and the password there. An empty value is left
+// to the environment.
 func FreeSWITCH(addr, password string) Option {
 	return func(c *config) { c.addr, c.password = addr, password }
 }
 
-// User is USER@DOMAIN for a consumer that logs in as a user of FreeSWITCH's directory.
+// User has a consumer log in as USER@DOMAIN, a user of FreeSWITCH's directory.
 func User(user string) Option {
 	return func(c *config) { c.user = user }
 }
 
-// Listen is where an outbound app awaits FreeSWITCH, host:port. Port 0 takes a free one: see OnStart.
+// Listen sets the address (host:port) on which an outbound app listens for FreeSWITCH. Port 0 takes a free port:
+// see OnStart.
 func Listen(addr string) Option {
 	return func(c *config) { c.listen = addr }
 }
 
-// Listener is an open listener to await FreeSWITCH on, in place of Listen. It is closed in the end.
+// Listener sets an open listener for FreeSWITCH's connections, in place of Listen. It is closed in the end.
 func Listener(l net.Listener) Option {
 	return func(c *config) { c.listener = l }
 }
 
-// Allow names the networks from which FreeSWITCH may connect. Default is all who can reach the listener.
+// Allow names the networks from which FreeSWITCH may connect. By default everybody who can reach the listener may.
 func Allow(prefixes ...netip.Prefix) Option {
 	return func(c *config) { c.allow = append(c.allow, prefixes...) }
 }
 
-// MaxSessions bounds the calls handled at a time; more are turned away and counted. Zero leaves it to the environment,
-// whose default is outbound.DefaultMaxSessions, or program.DefaultMaxSessions for a *program.Outbound.
+// MaxSessions bounds the calls handled at a time; those beyond it are turned away and counted. Zero leaves it to the
+// environment, whose default is outbound.DefaultMaxSessions, or program.DefaultMaxSessions for a *program.Outbound.
 func MaxSessions(n int) Option {
 	return func(c *config) { c.maxSessions = n }
 }
 
-// MaxRate bounds the new calls per second; more are turned away and counted. Zero leaves it to the environment.
+// MaxRate bounds the new calls per second; those beyond it are turned away and counted. Zero leaves it to the
+// environment.
 func MaxRate(n int) Option {
 	return func(c *config) { c.maxRate = n }
 }
 
-// Observability is where /health, /ready and /metrics are served, host:port. Port 0 takes a free one: see OnStart.
+// Observability sets the address (host:port) on which /health, /ready and /metrics are served. Port 0 takes a free
+// port: see OnStart.
 func Observability(addr string) Option {
 	return func(c *config) { c.observe = addr }
 }
 
-// ObservabilityListener is an open listener to serve them on, in place of Observability. It is closed in the end.
+// ObservabilityListener sets an open listener for /health, /ready and /metrics, in place of Observability. It is closed
+// in the end.
 func ObservabilityListener(l net.Listener) Option {
 	return func(c *config) { c.observeListener = l }
 }
 
-// ObservabilityToken is what everything there but the probes asks for: see observability.Config. An empty one leaves it
-// to the environment.
+// ObservabilityToken sets the token that every request to the observability port but the probes must carry: see
+// observability.Config. An empty one leaves it to the environment.
 func ObservabilityToken(token string) Option {
 	return func(c *config) { c.token = token }
 }
@@ -106,7 +111,7 @@ func NoObservability() Option {
 	return func(c *config) { c.noObserve = true }
 }
 
-// Logger takes the logs. Default writes to stderr as EnvLogLevel and EnvLogFormat say.
+// Logger sets the logger. The default one writes to stderr as EnvLogLevel and EnvLogFormat say.
 func Logger(l *slog.Logger) Option {
 	return func(c *config) { c.logger = l }
 }
@@ -117,62 +122,63 @@ func ShutdownTimeout(d time.Duration) Option {
 	return func(c *config) { c.stopTimeout = d }
 }
 
-// DrainDelay is how long to go on serving after /ready has turned 503, so that load balancers see it. Zero leaves it to
-// the environment.
+// DrainDelay is how long to keep serving after /ready has turned to 503, so that load balancers notice. Zero leaves it
+// to the environment.
 func DrainDelay(d time.Duration) Option {
 	return func(c *config) { c.drainDelay = d }
 }
 
-// HeartbeatTimeout is the greatest age of FreeSWITCH's last HEARTBEAT at which a consumer is healthy: more than
-// FreeSWITCH's event-heartbeat-interval. Above the default a connection may be silent for twice as long before it is
-// given up. Zero leaves it to the environment.
+// HeartbeatTimeout is the greatest age of FreeSWITCH's last HEARTBEAT at which a consumer is healthy. It must be
+// more than FreeSWITCH's event-heartbeat-interval. With more than the default, a connection may be silent for twice
+// d before it is given up. Zero leaves it to the environment.
 func HeartbeatTimeout(d time.Duration) Option {
 	return func(c *config) { c.heartbeat = d }
 }
 
-// TraceEventHeaders puts the headers of events into their spans, as event.header.NAME: phone numbers and much else.
-// Without it the environment decides; at log level debug they are there anyway.
+// TraceEventHeaders puts the headers of events, which hold phone numbers and much else, into their spans as
+// event.header.NAME. Without it the environment decides; at log level debug the headers are there anyway.
 func TraceEventHeaders() Option {
 	return func(c *config) { c.traceHeaders = true }
 }
 
-// Check watches something that the app depends on, such as a database; see observability.Check.
+// Check watches a dependency of the app, such as a database; see observability.Check.
 func Check(check observability.Check) Option {
 	return func(c *config) { c.checks = append(c.checks, check) }
 }
 
-// Started is what OnStart is told.
+// Started is what OnStart passes on: the addresses of the open ports.
 type Started struct {
-	// Outbound is where FreeSWITCH is awaited; nil for a consumer.
+	// Outbound is the address that listens for FreeSWITCH; nil for a consumer.
 	Outbound net.Addr
-	// Observability is where /health, /ready and /metrics are; nil with NoObservability.
+	// Observability is the address of /health, /ready and /metrics; nil with NoObservability.
 	Observability net.Addr
 }
 
-// OnStart has f called once the ports are open, before the app is served.
+// OnStart has f called when the ports are open, before the app is served.
 func OnStart(f func(Started)) Option {
 	return func(c *config) { c.onStart = append(c.onStart, f) }
 }
 
-// Client has f change what a consumer's connection is made of, after everything else: dialler, filters, limits.
+// Client has f change the configuration of a consumer's connection, after all other options: dialler, filters, limits.
 func Client(f func(*esl.ClientConfig)) Option {
 	return func(c *config) { c.client = append(c.client, f) }
 }
 
-// Server has f change the outbound server, after everything else: linger, timeouts, further events.
+// Server has f change the outbound server, after all other options: linger, timeouts, further events.
 func Server(f func(*outbound.Server)) Option {
 	return func(c *config) { c.server = append(c.server, f) }
 }
 
-// Globals makes this process the app's: the logger becomes slog's default and the telemetry OpenTelemetry's, so that the
-// app's own logs, metrics and spans go the same way, and the heap may grow to 32 MB before it is collected from the start,
-// not only once a connection is busy (see package esl). GOGC, or a GOMEMLIMIT under 256 MB, leaves the collector as it is.
+// Globals makes this process the app's. The logger becomes slog's default, and the telemetry becomes OpenTelemetry's
+// default, so that the app's own logs, metrics and spans go the same way. Also, the heap may grow to 32 MB before it is
+// collected, from the start and not only once a connection is busy (see package esl). With GOGC, or a GOMEMLIMIT under
+// 256 MB, the collector stays as it is.
 func Globals() Option {
 	return func(c *config) { c.globals = true }
 }
 
-// Environ has lookup asked for variables in place of os.LookupEnv. The standard OTEL_* variables are still read by
-// OpenTelemetry itself.
+// Environ has variables looked up by lookup in place of os.LookupEnv. OpenTelemetry itself still reads the standard
+// OTEL_* variables from the process.
 func Environ(lookup func(name string) (string, bool)) Option {
 	return func(c *config) { c.lookup = lookup }
 }

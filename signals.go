@@ -13,17 +13,17 @@ import (
 // oneRequest is how far apart the signals of one request to stop may be.
 const oneRequest = 200 * time.Millisecond
 
-// Signals returns a context that ends with the first SIGINT or SIGTERM, for
-// RunContext. A second signal, 200 ms later at the soonest, ends the process at once, with
-// ExitFailure, and kills the programs it hosts. What comes sooner belongs to the first:
-// timeout(1), and a supervisor that signals all processes of a service, make two of one
-// request to stop. Call stop to have signals do what they do by default again.
+// Signals returns a context for RunContext that ends with the first SIGINT or SIGTERM. A
+// second signal, at least 200 ms later, kills the programs that the process hosts and ends
+// the process at once, with ExitFailure. A signal that comes sooner belongs to the first
+// one: timeout(1), and a supervisor that signals all processes of a service, send two
+// signals for one request to stop. stop gives signals their default behaviour back.
 //
-// The context also ends with SIGHUP, when the terminal is closed, unless the process
-// was started with that ignored, as nohup does; and when whoever read stdout has left,
-// as head does when it has seen enough. Neither counts as a second signal: the terminal
-// and its shell both send SIGHUP. A log that nobody reads any more, on stderr alone,
-// ends nothing.
+// The context also ends with SIGHUP, which comes when the terminal is closed, unless the
+// process was started with SIGHUP ignored, as by nohup. And it ends when the reader of
+// stdout has gone, as head does when it has seen enough. Neither counts as a second
+// signal, because the terminal and its shell both send SIGHUP. When only the reader of
+// stderr has gone, the log is lost and nothing ends.
 func Signals(parent context.Context) (ctx context.Context, stop func()) {
 	ctx, cancel := context.WithCancel(parent)
 	signals := make(chan os.Signal, 2)

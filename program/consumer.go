@@ -17,11 +17,12 @@ import (
 	"github.com/genesis-esl/genesis/esl"
 )
 
-// Consumer runs an executable as an event-consuming app: one process that reads
-// events from its stdin and writes commands to its stdout. When the process ends
-// it is started again, with backoff; events wait meanwhile.
+// Consumer runs an executable as a consumer app: one process that reads events from
+// its stdin and writes commands to its stdout. When the process ends, it is started
+// again with backoff; events wait meanwhile.
 //
-// Set the fields, call Register with the app that has the connection, then Run.
+// Set the fields, call Register with the app that has the connection, then call
+// Run.
 type Consumer struct {
 	// Path is the executable; Args are its arguments.
 	Path string
@@ -34,24 +35,24 @@ type Consumer struct {
 	// Version is what the program finds in GENESIS_VERSION.
 	Version string
 
-	// Events names what the program gets: event names and subclasses. Empty for
-	// all, until the program itself says what it wants.
+	// Events names the events that the program gets: event names and subclasses. Empty
+	// for all, until the program itself subscribes.
 	Events []string
-	// Filters, as HEADER=VALUE, let through only events that have one of the
-	// values given for a header, for every header given.
+	// Filters, as HEADER=VALUE, let through only events that match every header given;
+	// a header matches with any of the values given for it.
 	Filters []string
 
 	// Stop says how the program is made to end.
 	Stop Stop
-	// Backoff bounds the wait before a program that ended is started again: it
-	// grows from 100 ms to this. Default 10 s.
+	// Backoff bounds the wait before a program that ended is started again. The wait
+	// grows from 100 ms up to Backoff. Default 10 s.
 	Backoff time.Duration
-	// CommandTimeout bounds an api, command or subscribe, and what a process may
-	// leave to be carried out when it ends. Default 30 s.
+	// CommandTimeout bounds each api, command or subscribe, and the time for carrying
+	// out the commands that a process leaves behind when it ends. Default 30 s.
 	CommandTimeout time.Duration
 
-	// OnRunning is told when a process has started (true) and ended (false); nil
-	// for nobody.
+	// OnRunning is called when a process has started (true) and when it has ended
+	// (false). May be nil.
 	OnRunning func(bool)
 	// Logger gets what the program writes that is no command, and its stderr.
 	// slog.Default() when nil.
@@ -76,8 +77,8 @@ type Consumer struct {
 // turn it is: bgapi, and in a call what does not wait for its turn.
 const maxJobs = 1000
 
-// Register has the app feed the program. It returns an error for a filter that is
-// none. Call it before each Run, and before the app is served.
+// Register has the app feed the program. It returns an error for an invalid filter.
+// Call it before each Run, and before the app is served.
 func (c *Consumer) Register(app *consumer.App) error {
 	filters, err := parseFilters(c.Filters)
 	if err != nil {
@@ -228,9 +229,9 @@ func (c *Consumer) handle(ctx context.Context, ev *esl.Event) error {
 // Running reports whether a process of the program is running.
 func (c *Consumer) Running() bool { return c.running.Load() }
 
-// Run keeps the program running while serve runs, which serves the app. When
-// serve returns, the program gets the events that are left, then is made to end
-// as Stop says. Run returns what serve did.
+// Run keeps the program running while serve runs, which has to serve the app. When
+// serve returns, the program gets the remaining events, and then is made to end as
+// Stop says. Run returns the error of serve.
 func (c *Consumer) Run(ctx context.Context, serve func(context.Context) error) error {
 	if c.feed == nil {
 		return errors.New("program: Run before Register")
@@ -254,9 +255,9 @@ func (c *Consumer) Run(ctx context.Context, serve func(context.Context) error) e
 	return err
 }
 
-// Restart ends the process and starts the program anew, as when its file has
+// Restart ends the process and starts the program anew, for example when its file has
 // changed. Events that the old process has not read go to the new one. It returns nil
-// when the new process runs or has failed to start, which is logged, and ctx's cause
+// when the new process runs, or has failed to start, which is logged; and ctx's cause
 // when ctx ends first.
 func (c *Consumer) Restart(ctx context.Context) error {
 	restarted := make(chan struct{})

@@ -7,9 +7,9 @@ import (
 	"strings"
 )
 
-// ProtocolVersion is the version of the protocol between genesis and programs,
-// which a program finds in GENESIS_PROTOCOL. It changes when a program written
-// for the version before could break.
+// ProtocolVersion is the version of the protocol between genesis and programs. A
+// program finds it in GENESIS_PROTOCOL. It changes when a program written for the
+// previous version could break.
 const ProtocolVersion = 1
 
 // passed are the variables of our own environment that a program gets. Everything

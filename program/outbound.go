@@ -10,13 +10,13 @@ import (
 	"github.com/genesis-esl/genesis/outbound"
 )
 
-// Outbound runs an executable for each call that FreeSWITCH hands over: one
-// process a call, which reads the call's data and events from its stdin and
-// writes what is to be done to its stdout. It is an outbound.Handler, safe for
-// concurrent use; bound the number of processes with outbound.Server.MaxSessions,
-// whose own default is far too high for that (genesis.Run has DefaultMaxSessions).
+// Outbound runs an executable for each call that FreeSWITCH hands over. The process
+// reads the call's data and events from its stdin, and writes commands to its
+// stdout. Outbound is an outbound.Handler, safe for concurrent use. Bound the
+// number of processes with outbound.Server.MaxSessions, whose own default is far
+// too high for that (genesis.Run uses DefaultMaxSessions).
 //
-// The file is looked up anew for each call: after a change new calls get the new
+// The file is looked up anew for each call: after a change, new calls get the new
 // program, and calls in progress keep the old one.
 type Outbound struct {
 	// Path is the executable; Args are its arguments.
@@ -29,8 +29,8 @@ type Outbound struct {
 	Env []string
 	// Version is what the program finds in GENESIS_VERSION.
 	Version string
-	// Resume lets the dialplan go on when the program has ended; else the call is
-	// hung up.
+	// Resume has the dialplan continue when the program has ended; otherwise the call
+	// is hung up.
 	Resume bool
 	// Stop says how the program is made to end when the call is over first.
 	Stop Stop
@@ -40,7 +40,7 @@ type Outbound struct {
 }
 
 // DefaultMaxSessions is how many calls at a time genesis.Run gives to an Outbound
-// when nothing else is said: each is a process, and memory that is not ours.
+// by default: each call is a process, with memory of its own.
 const DefaultMaxSessions = 1000
 
 // hangupGrace is how long after the hangup CHANNEL_HANGUP_COMPLETE, which has all
@@ -60,9 +60,9 @@ type visit struct {
 	jobs    chan struct{}  // a place for each of them
 }
 
-// HandleSession runs the program until it ends or, the call being over, has been
-// made to end. The error says how it failed: that it could not be started, or its
-// exit code.
+// HandleSession runs the program until it ends, or, once the call is over, has been
+// made to end. The error says how the program failed: that it could not be started,
+// or its exit code.
 func (o *Outbound) HandleSession(ctx context.Context, s *outbound.Session) error {
 	log := o.Logger
 	if log == nil {

@@ -8,9 +8,9 @@ import (
 	"time"
 )
 
-// Stop says how a program is made to end: its stdin is closed, then INT, TERM and
-// KILL follow, each to its whole process group, each when the time before it is
-// over. Zero fields take the defaults; negative ones do not wait.
+// Stop says how a program is made to end. Its stdin is closed; then SIGINT, SIGTERM
+// and SIGKILL follow, each to its whole process group and each when the time before
+// it is over. Zero fields take the defaults; negative ones do not wait.
 type Stop struct {
 	// Close is how long the program may take to end by itself once its stdin is
 	// closed. Default 5 s.

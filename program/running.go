@@ -14,9 +14,9 @@ var running = struct {
 
 var errOver = errors.New("everything is being ended")
 
-// KillAll kills every program that this process hosts, with all of its process
-// group, and lets none start any more. It is for somebody who exits at once, waiting
-// for nothing: a program that does not read its stdin would not notice. Safe for
+// KillAll kills every program that this process hosts, each with its whole process
+// group, and prevents further ones from starting. It is for a process that exits at
+// once: a program that does not read its stdin would not notice. It is safe for
 // concurrent use.
 func KillAll() {
 	running.Lock()
