@@ -226,12 +226,14 @@ func (c *Consumer) handle(ctx context.Context, ev *esl.Event) error {
 	return c.feed.addEvent(ctx, *line)
 }
 
-// Running reports whether a process of the program is running.
+// Running reports whether a process of the program is running. It is safe for
+// concurrent use.
 func (c *Consumer) Running() bool { return c.running.Load() }
 
 // Run keeps the program running while serve runs, which has to serve the app. When
 // serve returns, the program gets the remaining events, and then is made to end as
-// Stop says. Run returns the error of serve.
+// Stop says. Run returns the error of serve, or an error when Register has not been
+// called.
 func (c *Consumer) Run(ctx context.Context, serve func(context.Context) error) error {
 	if c.feed == nil {
 		return errors.New("program: Run before Register")
@@ -258,7 +260,7 @@ func (c *Consumer) Run(ctx context.Context, serve func(context.Context) error) e
 // Restart ends the process and starts the program anew, for example when its file has
 // changed. Events that the old process has not read go to the new one. It returns nil
 // when the new process runs, or has failed to start, which is logged; and ctx's cause
-// when ctx ends first.
+// when ctx ends first. Call it while Run runs; it is safe for concurrent use.
 func (c *Consumer) Restart(ctx context.Context) error {
 	restarted := make(chan struct{})
 	select {
