@@ -55,11 +55,12 @@ var (
 	ends       = []string{"ALL", "CHANNEL_HANGUP", "CHANNEL_HANGUP_COMPLETE", "CHANNEL_DESTROY"}
 )
 
-// ObserveSubscriptions lets the live page know which events come, and so whether it can
-// count calls: it takes all calls to begin and end with those that subscribed returns. One
-// that returns nothing, such as where filters leave some out, makes the number unknown.
-// subscribed is called every second, from any goroutine. Without it a number is shown
-// once a call has been seen to begin and one to end.
+// ObserveSubscriptions tells the live page which events come, and so whether it can count
+// calls: it can when the names that subscribed returns include the beginning and the end
+// of every call. When subscribed returns nothing, for example because filters leave events
+// out, the number is unknown. subscribed is called every second, from any goroutine.
+// Without ObserveSubscriptions, the page shows a number once it has seen one call begin
+// and one call end.
 func (o *Observability) ObserveSubscriptions(subscribed func() []string) {
 	o.live.calls.mu.Lock()
 	defer o.live.calls.mu.Unlock()

@@ -16,33 +16,33 @@ import (
 	"go.opentelemetry.io/otel/metric"
 )
 
-// Check asks regularly, in the background, whether something the app depends on
-// works. Probes read the last answer and cost the dependency nothing. Package
+// Check tests regularly, in the background, whether a dependency of the app works.
+// Probes read the last result and cost the dependency nothing. Package
 // observability/check has ready-made functions for Run.
 //
 // The engine is our own. Of the libraries for this, hellofresh/health-go (v5.5.4) runs
 // its checks when a probe asks, and alexliesenfeld/health (v0.8.0, of 2023) starts one
 // more run beside a run that hangs, every interval for as long as it hangs.
 type Check struct {
-	// Name is the check's name in dependency_up and the detail view: small letters,
-	// digits, - and _, 64 at most.
+	// Name is the check's name in dependency_up and the detail view: at most 64
+	// lower-case letters, digits, - and _.
 	Name string
 	// Run returns nil when the dependency works. Its context ends after Timeout. A
-	// panic is a failure; a Run that hangs past its context is one too, and is not
-	// started again until it has returned.
+	// panic is a failure. So is a Run that hangs past the end of its context; it is
+	// not started again until it has returned.
 	Run func(context.Context) error
 	// Interval is the time from the end of a run to the start of the next. Zero
 	// means 15 seconds.
 	Interval time.Duration
 	// Timeout bounds a run. Zero means 5 seconds.
 	Timeout time.Duration
-	// Threshold is how many runs must fail in a row for the dependency to count as
-	// down. Zero means 3. One success counts as up again.
+	// Threshold is how many runs must fail in a row for the dependency to count as down.
+	// Zero means 3. After one success it counts as up again.
 	Threshold int
-	// Critical says that the app cannot work without it: while it is down, and until
-	// its first run has succeeded, /ready answers 503. A check that is not critical
-	// shows in the detail view and in dependency_up only. /health never depends on a
-	// check: restarting the app does not mend a database.
+	// Critical says that the app cannot work without the dependency: while it is down,
+	// and until the first run has succeeded, /ready answers 503. A check that is not
+	// critical shows only in the detail view and in dependency_up. /health never
+	// depends on a check, because restarting the app does not repair a database.
 	Critical bool
 }
 
@@ -117,8 +117,8 @@ func newChecks(meter metric.Meter, log *slog.Logger, now func() time.Time) (*che
 	return c, err
 }
 
-// AddCheck starts check, at once and then every Interval until Shutdown. The error
-// says what is wrong with it, or that the name is taken.
+// AddCheck runs check at once, and then every Interval until Shutdown. The error says
+// what is wrong with the check, or that its name is taken.
 func (o *Observability) AddCheck(check Check) error { return o.checks.add(check) }
 
 func (c *checks) add(check Check) error {

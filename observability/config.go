@@ -9,15 +9,14 @@ import (
 	"time"
 )
 
-// Mode says what kind of app the process runs, and with it what healthy and
-// ready mean.
+// Mode says what kind of app the process runs, and so what healthy and ready mean.
 type Mode string
 
 // The two modes.
 const (
 	// Consumer is an app that dials FreeSWITCH's event socket.
 	Consumer Mode = "consumer"
-	// Outbound is a server that FreeSWITCH dials once a call.
+	// Outbound is a server that FreeSWITCH dials once for each call.
 	Outbound Mode = "outbound"
 )
 
@@ -29,35 +28,36 @@ const DefaultHeartbeatTimeout = 30 * time.Second
 type Config struct {
 	// Mode is Consumer or Outbound.
 	Mode Mode
-	// ServiceName is the service.name of all telemetry. OTEL_SERVICE_NAME goes
-	// before it; both empty means "genesis".
+	// ServiceName is the service.name of all telemetry. OTEL_SERVICE_NAME overrides it;
+	// when both are empty it is "genesis".
 	ServiceName string
-	// Version is the version of the app, for service.version. Empty means unknown.
+	// Version is the app's version, for service.version. Empty means unknown.
 	Version string
-	// Logger takes what the package has to say. Nil means slog.Default.
+	// Logger takes the logs of this package. Nil means slog.Default().
 	Logger *slog.Logger
 	// HeartbeatTimeout is the greatest age of the last HEARTBEAT at which a consumer
 	// is healthy. Zero means DefaultHeartbeatTimeout.
 	HeartbeatTimeout time.Duration
-	// DrainDelay is how long Drain waits between telling load balancers that the app
-	// goes away and returning. Zero does not wait.
+	// DrainDelay is how long Drain waits, after /ready has turned to 503, for load balancers to
+	// notice. Zero does not wait.
 	DrainDelay time.Duration
-	// Token, when not empty, is what every request but those to the probes must bring:
-	// as "Authorization: Bearer TOKEN", or as the password of a browser's Basic, with any
-	// user. Without it the probes answer in their short form, all else is 401. Space around
-	// it does not count, as in HTTP; a token of nothing else is an error.
+	// Token, when not empty, is what every request must carry, except those to the probes:
+	// as "Authorization: Bearer TOKEN", or as the password of HTTP Basic authentication,
+	// with any user. Without it the probes answer in their short form, and everything else
+	// answers 401. Space around the token is ignored, as in HTTP; a token of space alone is
+	// an error.
 	Token string
 	// Now is the clock. Nil means time.Now. It must be safe for concurrent use.
 	Now func() time.Time
-	// TraceEventHeaders puts the headers of an event into its span process_event, as
-	// event.header.NAME. They hold phone numbers and much else; false leaves them out
-	// unless Logger logs at debug or below.
+	// TraceEventHeaders puts the headers of an event, which hold phone numbers and
+	// much else, into its span process_event as event.header.NAME. False leaves them
+	// out, unless Logger logs at debug or below.
 	TraceEventHeaders bool
-	// NativeHistograms exposes latency histograms as Prometheus native histograms,
-	// which have no fixed buckets but need a scraper that negotiates protobuf. False,
-	// the default, exposes classic buckets, which any scraper and the shipped
-	// dashboard understand, unless the environment says
-	// OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION=base2_exponential_bucket_histogram.
+	// NativeHistograms exposes latency histograms as Prometheus native histograms, which have no
+	// fixed buckets but need a scraper that negotiates protobuf. False, the default, exposes
+	// classic buckets, which any scraper and the shipped dashboard understand;
+	// OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION=base2_exponential_bucket_histogram
+	// in the environment overrides that.
 	NativeHistograms bool
 }
 

@@ -127,8 +127,8 @@ func isEvents(info esl.ConnInfo) bool {
 	return info.Type != outbound && (info.Role == roleEvents || info.Role == "")
 }
 
-// Rejected counts a connection from FreeSWITCH that was closed without being greeted
-// and says why: not_allowed, too_many or too_fast. Others are known from the hooks.
+// Rejected counts a connection from FreeSWITCH that was closed without being
+// greeted, by reason: not_allowed, too_many or too_fast. Hooks count other failures.
 func (o *Observability) Rejected(reason string) {
 	switch reason {
 	case "not_allowed", "too_many", "too_fast":

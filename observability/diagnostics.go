@@ -7,10 +7,10 @@ import (
 	"go.opentelemetry.io/otel"
 )
 
-// LogTelemetry has log take what OpenTelemetry itself has to say, such as of a setting
-// that it cannot read or a receiver that cannot be reached, without the secrets in it.
-// OpenTelemetry knows only one logger a process and writes plain lines to stderr until
-// it is given one, so this is for main to call, before New reads the settings.
+// LogTelemetry has log take the messages of OpenTelemetry itself, with secrets
+// removed: that it cannot read a setting, say, or cannot reach a receiver.
+// OpenTelemetry has one logger for the whole process, and writes plain lines to stderr
+// until it is given one. So main should call this, before New reads the settings.
 func LogTelemetry(log *slog.Logger) {
 	h := scrubbed{Handler: log.Handler()}
 	otel.SetLogger(logr.FromSlogHandler(h))

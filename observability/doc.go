@@ -1,10 +1,10 @@
-// Package observability answers, for a running app, the questions a supervisor,
-// a scraper and an engineer on call ask: is it alive, may it get work, what does
-// it do, and what went wrong.
+// Package observability answers the questions that a supervisor, a scraper and an
+// engineer on call ask of a running app: is it alive, may it get work, what does it
+// do, and what went wrong.
 //
-// One [Observability] serves one process. It implements the hooks that package
-// esl declares ([Observability.Hooks]) and turns them into health, metrics and
-// spans, so that esl knows nothing of any of them:
+// One [Observability] serves one process. It implements the hooks of package esl
+// ([Observability.Hooks]) and turns them into health, metrics and spans; esl itself
+// knows nothing of these:
 //
 //	obs, err := observability.New(observability.Config{Mode: observability.Consumer})
 //	if err != nil {
@@ -23,26 +23,27 @@
 // GET /health and GET /ready answer 200 or 503 with a fixed body. They read a
 // cached state and do no I/O, so a probe costs the same whatever FreeSWITCH does.
 //
-//   - A consumer is healthy while its event connection is up and a HEARTBEAT came
-//     within Config.HeartbeatTimeout. A lost connection is unhealthy at once. It is
-//     ready from its first HEARTBEAT on, while healthy, running and not shutting down.
+//   - A consumer is healthy while its event connection is up and the last HEARTBEAT
+//     came within Config.HeartbeatTimeout. When the connection is lost, it is
+//     unhealthy at once. It is ready from its first HEARTBEAT on, while it is healthy,
+//     running and not shutting down.
 //   - An outbound server is healthy while its HTTP server answers, and ready while
 //     it listens for FreeSWITCH and is not shutting down.
 //
 // # Metrics
 //
-// Everything is recorded through the OpenTelemetry API and exposed at /metrics by
-// the OpenTelemetry Prometheus exporter, on a registry of its own. Label values
-// come from closed sets or from tables with a bound, beyond which they are "other":
-// nothing a peer may choose freely can grow the number of series.
+// Everything is recorded through the OpenTelemetry API. The OpenTelemetry Prometheus
+// exporter exposes it at /metrics, on a registry of its own. Label values come from
+// closed sets, or from bounded tables beyond which a value is "other": nothing that a
+// peer may choose freely can increase the number of series.
 //
 // The package sets no OpenTelemetry global and reads no global configuration
 // except the standard OTEL_* environment variables.
 //
 // # When not to use it
 //
-// An app that runs an OpenTelemetry SDK and an HTTP server of its own need not have
-// a second one: esl.Hooks is small enough to implement, and packages call, call/ring
-// and call/queue take any metric.MeterProvider and trace.TracerProvider. To keep the
-// probes and serve them elsewhere, mount [Observability.Handler].
+// An app with an OpenTelemetry SDK and an HTTP server of its own does not need a
+// second one of each: esl.Hooks is small enough to implement, and packages call,
+// call/ring and call/queue take any metric.MeterProvider and trace.TracerProvider. To
+// serve the probes elsewhere, mount [Observability.Handler].
 package observability

@@ -37,7 +37,7 @@ func exported(signal string) bool {
 	}
 }
 
-// SettingError is what New returns for an environment variable that says nothing sensible.
+// SettingError is the error of New for an environment variable whose value is invalid.
 type SettingError struct {
 	// Name is the variable and Value what it holds, without secrets.
 	Name, Value string

@@ -134,8 +134,8 @@ func (o *Observability) HandlerEnd(ctx context.Context, name string, took time.D
 	o.endSpan(ctx, err)
 }
 
-// EventsRouted records that n events called name found a handler of their own (hit)
-// or only one for every event.
+// EventsRouted records that n events called name found a handler for that name (hit), or
+// only one for all events.
 func (o *Observability) EventsRouted(name string, hit bool, n int) {
 	counters := o.handlers.fallback
 	if hit {

@@ -106,13 +106,13 @@ func (o *Observability) Healthy() bool { return o.health.healthy() }
 func (o *Observability) Ready() bool { return o.health.ready() }
 
 // SetAppRunning tells whether a consumer's app is running. A consumer that is not
-// running is never ready. An outbound server takes no notice.
+// running is never ready. An outbound server ignores this.
 func (o *Observability) SetAppRunning(running bool) { o.health.running.Store(running) }
 
 // SetListening tells whether an outbound server listens for FreeSWITCH's
-// connections. One that does not listen is never ready. A consumer takes no notice.
+// connections. One that does not listen is never ready. A consumer ignores this.
 func (o *Observability) SetListening(listening bool) { o.health.listens.Store(listening) }
 
-// SetShuttingDown tells that the process is on its way out: /ready answers 503 from
-// now on, while /health goes on to tell the truth about the connection.
+// SetShuttingDown tells that the process is about to end: /ready answers 503 from
+// now on, while /health still reports the state of the connection.
 func (o *Observability) SetShuttingDown() { o.health.stopping.Store(true) }

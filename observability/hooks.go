@@ -8,8 +8,8 @@ import (
 	"github.com/genesis-esl/genesis/esl"
 )
 
-// Hooks returns what connections are to be given (esl.ClientConfig.Hooks,
-// outbound.Server.Hooks and so on) so that health and metrics see them. All
+// Hooks returns the hooks to set on connections (esl.ClientConfig.Hooks,
+// outbound.Server.Hooks and so on), so that health and metrics see them. All
 // connections of a process may share them.
 func (o *Observability) Hooks() *esl.Hooks {
 	return &esl.Hooks{

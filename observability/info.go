@@ -59,10 +59,10 @@ type facts struct {
 	list map[string]func() any
 }
 
-// AddInfo shows what value returns under the name in the object app of /info, such
-// as subscriptions, handlers and limits. value is called for each request, from any
-// goroutine, and must return at once; what it returns must marshal to JSON. Secrets
-// do not belong there; fields named like one are hidden all the same.
+// AddInfo shows the result of value under name in the object app of /info:
+// subscriptions, handlers and limits, for example. value is called for each
+// request, from any goroutine, and must return at once; its result must marshal to
+// JSON. Secrets do not belong there, though fields named like one are hidden.
 func (o *Observability) AddInfo(name string, value func() any) {
 	o.facts.mu.Lock()
 	defer o.facts.mu.Unlock()

@@ -52,17 +52,17 @@ type LogConfig struct {
 	// Level is the lowest level that is written; nil means info. A *slog.LevelVar
 	// may change it later.
 	Level slog.Leveler
-	// JSON writes one object a line with the fields timestamp, level, message,
-	// logger and, inside a span, trace_id and span_id. False writes text for people.
+	// JSON writes one object per line with the fields timestamp, level, message, logger and,
+	// inside a span, trace_id and span_id. False writes text for people.
 	JSON bool
-	// Name is the field logger of records that set none with With("logger", …).
-	// Empty means genesis.
+	// Name is the value of the field logger in records that set none with With("logger",
+	// …). Empty means genesis.
 	Name string
 }
 
 // NewLogHandler returns a handler that writes to w. It adds the trace and the span
-// of the context, and hides what is called a password, secret or token as well as
-// the user info of URLs.
+// of the context. It hides values that are named like a password, secret or token,
+// and the user info of URLs.
 func NewLogHandler(w io.Writer, cfg LogConfig) slog.Handler {
 	opts := &slog.HandlerOptions{Level: cfg.Level, ReplaceAttr: replaceText}
 	if cfg.Name == "" {

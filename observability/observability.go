@@ -13,8 +13,8 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// Observability is the health, the metrics and the telemetry of one process. All
-// its methods are safe for concurrent use.
+// Observability holds the health, the metrics and the telemetry of one process. All its
+// methods are safe for concurrent use.
 type Observability struct {
 	config Config
 	log    *slog.Logger
@@ -42,9 +42,9 @@ type Observability struct {
 	stopErr  error
 }
 
-// New sets up telemetry as cfg and the OTEL_* environment variables say. It opens
-// no port: see [Observability.Serve]. End what it starts with
-// [Observability.Shutdown].
+// New sets up telemetry as cfg and the OTEL_* environment variables say. A variable
+// that makes no sense is a *SettingError. New opens no port: see
+// [Observability.Serve]. [Observability.Shutdown] ends what New starts.
 func New(cfg Config) (*Observability, error) {
 	cfg, err := cfg.withDefaults()
 	if err != nil {
@@ -93,21 +93,21 @@ func (o *Observability) instrument(meter metric.Meter) error {
 // nothing when OTEL_SDK_DISABLED is true.
 func (o *Observability) MeterProvider() metric.MeterProvider { return o.telemetry.meters }
 
-// TracerProvider returns the provider of spans. It does nothing unless an exporter
-// of traces is configured by the environment.
+// TracerProvider returns the provider of spans. It does nothing unless the environment
+// configures a trace exporter.
 func (o *Observability) TracerProvider() trace.TracerProvider { return o.telemetry.tracers }
 
-// Logger returns Config.Logger, which also exports what it logs when the environment
-// names an exporter of logs. It is what the rest of the app should log to.
+// Logger returns a logger for the rest of the app: Config.Logger, which also exports
+// its logs when the environment names a log exporter.
 func (o *Observability) Logger() *slog.Logger { return o.log }
 
-// ErrorHandler returns a handler that logs errors of the OpenTelemetry SDK, such as
-// a receiver that cannot be reached, for a main that sets one of its own. LogTelemetry
-// also takes what is said while New runs.
+// ErrorHandler returns a handler that logs errors of the OpenTelemetry SDK, such as a
+// receiver that cannot be reached, for a main that sets its own error handler.
+// LogTelemetry also catches errors while New runs.
 func (o *Observability) ErrorHandler() otel.ErrorHandler { return errorHandler(o.config.Logger) }
 
-// Drain begins the shutdown: /ready answers 503 at once, and Drain returns after
-// Config.DrainDelay, when load balancers have had time to see it and listeners may
+// Drain begins the shutdown. /ready answers 503 at once. Drain returns nil after
+// Config.DrainDelay, when load balancers have had time to notice and listeners may
 // close; or when ctx ends, with its error.
 func (o *Observability) Drain(ctx context.Context) error {
 	o.SetShuttingDown()
@@ -125,9 +125,9 @@ func (o *Observability) Drain(ctx context.Context) error {
 }
 
 // Shutdown ends the HTTP server, then flushes telemetry and ends it. Requests in flight
-// finish, but are cut off after half of ctx's time, which is no error. It returns what
-// went wrong with telemetry, ctx's error among it when ctx ended first. A second call
-// returns what the first one did.
+// may finish, but are cut off after half of ctx's time; that is no error. Shutdown
+// returns the errors of telemetry, ctx's error included when ctx ends first. A second
+// call returns the same error.
 func (o *Observability) Shutdown(ctx context.Context) error {
 	o.stopOnce.Do(func() {
 		o.SetShuttingDown()

@@ -103,8 +103,8 @@ func answer(w http.ResponseWriter, ok bool, mediaType string, body []byte) {
 	_, _ = w.Write(body) // a prober that has gone away needs no answer
 }
 
-// Handle adds a route of the app's own to the HTTP server. The pattern is one of
-// net/http's ServeMux; like there, a pattern in use panics. Call it before Serve.
+// Handle adds a route of the app to the HTTP server. The pattern is one of http.ServeMux;
+// as there, a pattern that is in use panics. Call it before Serve.
 func (o *Observability) Handle(pattern string, h http.Handler) {
 	o.mux.Handle(pattern, h)
 	if _, path, ok := strings.Cut(pattern, "/"); ok {
@@ -117,10 +117,10 @@ func (o *Observability) HandleFunc(pattern string, h func(http.ResponseWriter, *
 	o.Handle(pattern, http.HandlerFunc(h))
 }
 
-// Handler returns what the HTTP server serves, for apps with a server of their own.
+// Handler returns the handler of the HTTP server, for apps with a server of their own.
 // Methods other than GET and HEAD get 405 with Allow, unknown paths 404. With a
-// Config.Token, everything but the probes gets 401 without it. From the first call until
-// Shutdown the live page is kept up to date.
+// Config.Token, a request without it gets 401, except on the probes. From the first call
+// until Shutdown, the live page is kept up to date.
 func (o *Observability) Handler() http.Handler {
 	o.live.start()
 	return o.handler()
@@ -128,8 +128,8 @@ func (o *Observability) Handler() http.Handler {
 
 func (o *Observability) handler() http.Handler { return o.requests.around(o.guard(o.mux), &o.paths) }
 
-// Serve answers HTTP requests on l until Shutdown, then returns nil. Any other end
-// is an error. It closes l.
+// Serve answers HTTP requests on l until Shutdown, and then returns nil. Any other end is
+// an error. It closes l.
 func (o *Observability) Serve(l net.Listener) error {
 	o.live.start()
 	err := o.server.Serve(l)

@@ -21,11 +21,11 @@ import (
 
 // CallBaggage is the baggage member that says which call a context is about: its
 // value is the UUID of the call. A span that starts a trace under such a context
-// gets the trace of the call, see [TraceOfCall].
+// starts it in the trace of the call: see [TraceOfCall].
 const CallBaggage = "genesis.call"
 
-// CallContext returns ctx with the call's UUID as baggage. Without an exporter of
-// traces it returns ctx.
+// CallContext returns ctx with the call's UUID as baggage. Without a trace exporter
+// it returns ctx as it is.
 func (o *Observability) CallContext(ctx context.Context, uuid string) context.Context {
 	if uuid == "" || !o.telemetry.tracing {
 		return ctx
@@ -41,10 +41,10 @@ func (o *Observability) CallContext(ctx context.Context, uuid string) context.Co
 	return baggage.ContextWithBaggage(ctx, bag)
 }
 
-// TraceOfCall returns the id of the trace that holds all spans of a call, whichever
-// process and session they come from: the first 16 bytes of the SHA-256 of its UUID
-// in small letters. (The UUID itself will not do: samplers read a trace id as random
-// bits, and some bits of a UUID are not.)
+// TraceOfCall returns the id of the trace that holds all spans of a call, from any
+// process and session: the first 16 bytes of the SHA-256 of its UUID in lower case.
+// (The UUID itself will not do: samplers take a trace id to be random bits, and some
+// bits of a UUID are not.)
 func TraceOfCall(uuid string) trace.TraceID {
 	sum := sha256.Sum256([]byte(strings.ToLower(uuid)))
 	return trace.TraceID(sum[:16])
@@ -129,8 +129,8 @@ func replyWord(reply *esl.Reply, err error) string {
 }
 
 // HandlerStart starts the span process_event in the trace of the event's call. The
-// context it returns is for the handler and for HandlerEnd. Without an exporter of
-// traces it returns ctx.
+// context that it returns is for the handler and for HandlerEnd. Without a trace
+// exporter it returns ctx as it is.
 func (o *Observability) HandlerStart(ctx context.Context, ev *esl.Event) context.Context {
 	if !o.telemetry.tracing {
 		return ctx
@@ -158,12 +158,12 @@ func callOf(ev *esl.Event) string {
 	return ev.UUID()
 }
 
-// Session runs the handler of a call that FreeSWITCH has connected to us, in the span
-// outbound_handle_connection of the call's trace, and records how long it took and
-// how it failed under the event_name CHANNEL_DATA, the event that a session starts
-// with. channel is that event, remote FreeSWITCH's host:port. The context given to
-// run holds the span, for all spans of the session to hang below. A panic is
-// recorded and goes on.
+// Session calls run, the handler of a call that FreeSWITCH has connected to us, in
+// the span outbound_handle_connection of the call's trace. It records how long run
+// took and how it failed under the event_name CHANNEL_DATA, the event that a session
+// starts with, and returns its error. channel is that event, remote FreeSWITCH's
+// host:port. The context given to run holds the span, as the parent of all spans of
+// the session. A panic is recorded and passed on.
 func (o *Observability) Session(ctx context.Context, channel *esl.Event, remote string, run func(context.Context) error) (err error) {
 	start := o.config.Now()
 	defer o.live.calls.session(channel.UUID(), channel.Get("Call-Direction"))()
