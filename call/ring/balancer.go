@@ -6,28 +6,29 @@ import (
 	"time"
 )
 
-// Rule is how a Balancer picks one of several.
+// Rule says how a Balancer picks one of several ids.
 type Rule uint8
 
 const (
-	// First is the first one given; it is only counted.
+	// First is the first id given; the balancer only counts it.
 	First Rule = iota
-	// LeastLoaded is the one with the fewest calls; among equals the one whose last call ended longest ago, then the
-	// one given first.
+	// LeastLoaded is the id with the fewest calls; among equals the one whose last call ended longest ago, then the one
+	// given first.
 	LeastLoaded
-	// MostIdle is the one whose last call ended longest ago, or who never had one; who is on a call comes last.
+	// MostIdle is the id whose last call ended longest ago, or that never had one; an id that is on a call comes last.
 	MostIdle
 )
 
 // Balancer counts calls per destination, from the first ring to the hangup. An attempt without an answer is a call
-// too. A call ends for it with the Answer's channel: after Session.Connect that is with the connection of the session,
-// while the two still talk, as nobody hears of their hangup. Session.Bridge, or Ringer.Connect, is counted to its end.
-// It is safe for concurrent use.
+// too. For the Balancer, a call ends with the Answer's channel. After Session.Connect the channel ends with the
+// connection of the session, while the two still talk, as no event reports their hangup. A call of Session.Bridge or
+// Ringer.Connect is counted to its end. A Balancer is safe for concurrent use.
 type Balancer interface {
-	// Take picks one of ids, which are at least one, by rule, and counts a call for it until End, in one step: two
-	// who ask at the same time do not get the same one. When nobody waits for the answer any more, End is called at once.
+	// Take picks one of ids by rule, and counts a call for it until End. ids is not empty. Both happen in one step: two
+	// callers at the same time do not get the same id. When nobody waits for the answer any more, End is called at once.
 	Take(ctx context.Context, rule Rule, ids []string) (Taken, error)
-	// Turn counts up from 0 for the group: whose turn it is in RoundRobin.
+	// Turn counts up from 0 for the group. RoundRobin uses it to tell whose turn it
+	// is.
 	Turn(ctx context.Context, group string) (uint64, error)
 }
 
@@ -35,12 +36,13 @@ type Balancer interface {
 type Taken struct {
 	// Index of the id picked.
 	Index int
-	// End ends the count. It returns soon also when the balancer's server does not answer, and is called once, from any
-	// goroutine.
+	// End ends the count. It is called once, from any goroutine. It must return soon, even when the balancer's server
+	// does not answer.
 	End func()
 }
 
-// Memory counts the calls of this process. See NewMemory.
+// Memory counts the calls of this process. The zero value is not usable: see
+// NewMemory. It is safe for concurrent use.
 type Memory struct {
 	mu    sync.Mutex
 	loads map[string]load

@@ -8,7 +8,7 @@ import (
 	"slices"
 )
 
-// Mode is who is called when.
+// Mode says in which order destinations are called.
 type Mode uint8
 
 const (
@@ -16,15 +16,17 @@ const (
 	Parallel Mode = iota
 	// Sequential calls one after the other, in the order given.
 	Sequential
-	// Balancing calls one after the other, who has the fewest calls first; among equals who has been idle longest.
+	// Balancing calls one after the other, the one with the fewest calls first; among equals, the one that has
+	// been idle longest.
 	Balancing
-	// RoundRobin begins each time with the next one, and goes on in the order given.
+	// RoundRobin begins with the next one each time, and goes on in the order given.
 	RoundRobin
 	// Random calls one after the other in a random order.
 	Random
-	// LongestIdle calls one after the other, whose last call ended longest ago first; who is on a call comes last.
+	// LongestIdle calls one after the other, first the one whose last call ended longest ago; one that is on a
+	// call comes last.
 	LongestIdle
-	// Weighted is Random in which one with twice the Weight comes first twice as often.
+	// Weighted is Random, but a destination with twice the Weight comes first twice as often.
 	Weighted
 
 	modes // how many there are

@@ -34,32 +34,33 @@ func newOptions(opts []Option) options {
 	return o
 }
 
-// For names the leg for which is rung: when it hangs up, everything is cancelled, and Ring returns its
+// For names the caller's leg: when it hangs up, all attempts are cancelled, and Ring returns its
 // *call.HangupError. A context that ends with the call, such as a session's, does the same.
 func For(caller *call.Channel) Option { return func(o *options) { o.caller = caller } }
 
-// Timeout bounds the whole. Zero, the default, leaves it to the destinations.
+// Timeout bounds the whole Ring. Zero, the default, leaves it to the destinations.
 func Timeout(d time.Duration) Option { return func(o *options) { o.timeout = d } }
 
-// RingTime is how long each destination rings that has no Timeout of its own. Default 30 s.
+// RingTime is how long a destination without a Timeout of its own rings. Default 30 s.
 func RingTime(d time.Duration) Option { return func(o *options) { o.ringTime = d } }
 
-// Group names the group, whose turn RoundRobin counts. The default is made of the destinations.
+// Group names the group for which RoundRobin counts turns. The default name is made from the
+// destinations.
 func Group(name string) Option { return func(o *options) { o.group = name } }
 
 // Vars are set on all legs.
 func Vars(vars call.Vars) Option { return func(o *options) { o.vars = vars } }
 
-// CallerID is what the called see.
+// CallerID sets the caller's name and number that the destinations see.
 func CallerID(name, number string) Option {
 	return func(o *options) { o.callerName, o.callerID = name, number }
 }
 
-// Confirmed asks who answers to accept the call by a digit, while the others ring on: an answering machine does not
-// win.
+// Confirmed asks whoever answers to accept the call by a digit, while the others ring on, so that an answering
+// machine does not win.
 func Confirmed(c Confirm) Option { return func(o *options) { o.confirm = &c } }
 
-// Confirm is how Confirmed asks. Only File is required.
+// Confirm says how Confirmed asks. Only File is required.
 type Confirm struct {
 	// File is the prompt: "a call for sales, press 1 to accept".
 	File string
@@ -67,7 +68,7 @@ type Confirm struct {
 	Digit string
 	// Timeout is how long to wait for the digit after the prompt. Zero means 5 s.
 	Timeout time.Duration
-	// Tries is how often is asked. Zero means 1.
+	// Tries is how often to ask. Zero means 1.
 	Tries int
 }
 

@@ -27,16 +27,17 @@ const (
 
 // RedisConfig configures a Redis balancer.
 type RedisConfig struct {
-	// Prefix of all keys; those with the same one count together. Empty means "genesis".
+	// Prefix of all keys; processes with the same prefix count together. Empty means "genesis".
 	Prefix string
-	// Lease is how long the calls of a crashed process are counted. Zero means 15 seconds; at least 4.
+	// Lease is how long the calls of a crashed process are counted. Zero means 15 seconds; the minimum is 4
+	// seconds.
 	Lease time.Duration
 }
 
-// Redis counts the calls of all processes that use the same prefix, in Redis 6.0 or newer, or a Redis Cluster. Each
-// process renews the leases of its calls; those of a crashed one expire. After a loss of Redis' data every process
-// brings its calls back with the next renewal. It is safe for concurrent use and needs no closing: it has a
-// goroutine only while there are calls.
+// Redis counts the calls of all processes that use the same prefix, in Redis 6.0 or newer, or in a Redis Cluster.
+// Each process renews the leases of its calls; the leases of a crashed process expire. When Redis has lost its
+// data, every process restores its calls with the next renewal. A Redis is safe for concurrent use and needs no
+// closing: it has a goroutine only while there are calls.
 type Redis struct {
 	client redis.UniversalClient
 	script *redis.Script
@@ -49,9 +50,9 @@ type Redis struct {
 	idle    chan struct{} // has room for one: no call is left
 }
 
-// NewRedis returns a balancer that uses client, which stays the caller's to close. It contacts nothing. A
-// *redis.Client or *redis.ClusterClient must have ContextTimeoutEnabled set: otherwise a server that does not
-// answer holds calls up.
+// NewRedis returns a balancer that uses client; closing client remains the caller's job. NewRedis itself
+// makes no connection. A *redis.Client or *redis.ClusterClient must have ContextTimeoutEnabled set, as
+// otherwise a server that does not answer would hold calls up.
 func NewRedis(client redis.UniversalClient, cfg RedisConfig) (*Redis, error) {
 	bounded := client != nil
 	switch c := client.(type) {

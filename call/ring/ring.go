@@ -13,20 +13,20 @@ import (
 	"github.com/genesis-esl/genesis/call"
 )
 
-// Destination is one who may take the call. Only To is required.
+// Destination is somebody who may take the call. Only To is required.
 type Destination struct {
-	// To is who is called.
+	// To is the dial string to call.
 	To call.Dial
-	// ID is what the balancer knows the destination by, and logs. Empty: To as a dial string.
+	// ID names the destination for the balancer and in logs. Empty: To as a dial string.
 	ID string
-	// Timeout is how long it rings. Zero: as the RingTime option says.
+	// Timeout is how long the destination rings. Zero: as the RingTime option says.
 	Timeout time.Duration
-	// Delay is how long after the start it begins to ring, in Parallel; at once when nobody else rings any more.
-	// Other modes do not know it.
+	// Delay is how long after the start the destination begins to ring, in Parallel; at once when nobody else rings any
+	// more. Other modes ignore it.
 	Delay time.Duration
-	// Weight is how large its share of the calls is, in Weighted. Zero means 1.
+	// Weight is the destination's relative share of the calls, in Weighted. Zero means 1.
 	Weight int
-	// Vars are set on its legs, over those of the Vars option.
+	// Vars are set on its legs, and override those of the Vars option.
 	Vars call.Vars
 }
 
@@ -39,12 +39,12 @@ func (d Destination) id() string {
 
 // Answer is who took the call.
 type Answer struct {
-	// Channel is their leg, answered and parked. Whoever called Ring bridges it or hangs it up.
+	// Channel is their leg, answered and parked. The caller of Ring has to bridge it or hang it up.
 	Channel *call.Channel
-	// Destination is what was called, and Index its place in the list given.
+	// Destination is who took the call, and Index its place in the list given.
 	Destination Destination
 	Index       int
-	// Missed are those who failed before, in the order of their failing.
+	// Missed are the attempts that failed before, in the order in which they failed.
 	Missed []Attempt
 }
 
@@ -52,27 +52,28 @@ type Answer struct {
 type Attempt struct {
 	Destination Destination
 	Index       int
-	// Err is why: a *call.HangupError as a rule; call.NoAnswer when its time was over; ErrNotConfirmed.
+	// Err is the reason: usually a *call.HangupError; call.NoAnswer when its time was over; or ErrNotConfirmed.
 	Err error
 }
 
 var (
 	// ErrNoAnswer says that nobody took the call. The error is a *NoAnswerError.
 	ErrNoAnswer = errors.New("ring: nobody answered")
-	// ErrNotConfirmed is that of a destination that answered but did not press the digit asked for.
+	// ErrNotConfirmed is the error of a destination that answered but did not press the digit asked
+	// for.
 	ErrNotConfirmed = errors.New("ring: answered, but not accepted")
 )
 
-// NoAnswerError says that nobody took the call, and why. errors.Is finds ErrNoAnswer in it, and the causes of the
-// attempts: errors.Is(err, call.UserBusy) tells that somebody was busy.
+// NoAnswerError says that nobody took the call, and why. errors.Is finds ErrNoAnswer in it, and the errors of the
+// attempts: errors.Is(err, call.UserBusy) is true when somebody was busy.
 type NoAnswerError struct {
 	// TimedOut says that the time of the Timeout option was over.
 	TimedOut bool
-	// Attempts are all who were called, in the order of their failing.
+	// Attempts are all calls that were made, in the order in which they failed.
 	Attempts []Attempt
 }
 
-// Error tells what became of each.
+// Error tells what became of each attempt.
 func (e *NoAnswerError) Error() string {
 	text := ErrNoAnswer.Error()
 	for i, a := range e.Attempts {
@@ -101,18 +102,19 @@ type Config struct {
 	// MeterProvider and TracerProvider receive metrics and spans; nil records nothing.
 	MeterProvider  metric.MeterProvider
 	TracerProvider trace.TracerProvider
-	// Logger is told when the balancer fails, and the call goes on without it. Nil discards.
+	// Logger is told when the balancer fails; the call then goes on without it. Nil discards.
 	Logger *slog.Logger
 }
 
-// Ringer rings. It is safe for concurrent use; make one for the program.
+// Ringer rings destinations. It is safe for concurrent use; a program needs only
+// one.
 type Ringer struct {
 	balancer Balancer
 	tel      *telemetry
 	log      *slog.Logger
 }
 
-// New returns a Ringer.
+// New returns a Ringer. The error is that of making its metrics.
 func New(cfg Config) (*Ringer, error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
@@ -127,16 +129,16 @@ func New(cfg Config) (*Ringer, error) {
 	return &Ringer{balancer: cfg.Balancer, tel: tel, log: cfg.Logger}, nil
 }
 
-// Ring calls destinations until one of them takes the call. It fails with a *NoAnswerError when none does, also when
-// the time of the Timeout option is over, and with context.Cause when ctx ends or, with the *call.HangupError, when
-// the caller given by For hangs up. When it returns, nobody rings any more.
+// Ring calls destinations until one of them takes the call. It fails with a *NoAnswerError when none does, or when the
+// time of the Timeout option is over; with context.Cause(ctx) when ctx ends; and with the *call.HangupError when the
+// caller given by For hangs up. When it returns, nobody rings any more.
 //
-// Calls are made by with: a call.Controller, or the caller's outbound.Session. Attempts that are not wanted any more
-// are cancelled with a context whose cause is the hangup cause: call.LoseRace, call.OriginatorCancel or call.NoAnswer.
+// with makes the calls: a call.Controller, or the caller's outbound.Session. Ring cancels attempts that are no longer
+// wanted through a context whose cause is the hangup cause: call.LoseRace, call.OriginatorCancel or call.NoAnswer.
 //
-// A balancer that fails costs no call: the destinations are then called in the order given. When Ring returns, the
-// balancer counts no attempt any more but the one that won; one that needs longer than a fifth of a second for that is
-// told in the background.
+// No call is lost when the balancer fails: the destinations are then called in the order given. When Ring returns, the
+// balancer counts only the attempt that won. A balancer that takes longer than a fifth of a second to end the others
+// is left to do so in the background.
 func (r *Ringer) Ring(ctx context.Context, with call.Originator, destinations []Destination, mode Mode, opts ...Option) (*Answer, error) {
 	o := newOptions(opts)
 	if err := check(destinations, mode, o); err != nil {
