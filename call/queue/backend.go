@@ -5,25 +5,27 @@ import (
 	"time"
 )
 
-// Backend is where the order of a queue and its slots are kept. Memory and Redis are the two that exist; an
-// application needs this interface only to bring a third.
+// Backend keeps the order of queues and their slots. There are two, Memory and Redis; an app needs
+// this interface only to add a third one.
 //
-// Whoever implements it must keep these promises, which the conformance suite of this package checks: an
-// exchange is atomic; waiters are granted by priority and, within a priority, in the order of their places;
-// there are never more holders than the limit; an owner that stops asking loses its places after the lease.
+// An implementation must keep these promises, which the conformance suite of this package checks:
+// an exchange is atomic; slots are granted by priority and, within a priority, in the order of
+// places; there are never more holders than the limit; an owner that stops asking loses its places
+// after the lease.
 //
 // All methods are safe for concurrent use.
 type Backend interface {
-	// Exchange applies ops in order, grants what is free to those at the head, and reports one state per op.
-	// It must be idempotent, as a caller that got no answer asks again. An error that wraps ErrUnavailable is
-	// passing and is retried; any other one is final. ctx bounds the time it may take.
+	// Exchange applies ops in order, grants free slots to the waiters at the head, and reports one
+	// state per op. It must be idempotent, because a caller that got no answer asks again. An error
+	// that wraps ErrUnavailable is temporary and is retried; any other error is final. ctx bounds the
+	// time that it may take.
 	Exchange(ctx context.Context, queue string, limit int, ops []Op) (View, error)
-	// Watch calls changed when slots were granted or places moved: with the ids that were granted, empty when
-	// places only moved, nil when changes may have been missed. What has changed before it returns need not be told:
-	// who watches asks for that with an Exchange. It returns at once; changed must not block. stop ends it.
+	// Watch calls changed when slots were granted or places moved: with the ids that were granted, empty when places
+	// only moved, nil when changes may have been missed. It need not report changes from before it returns: the
+	// watcher asks for these with an Exchange. Watch returns at once; changed must not block. stop ends it.
 	Watch(queue string, changed func(granted []string)) (stop func())
-	// Lease is how long a place lives without being renewed. Zero means for ever: the owner cannot vanish
-	// without taking the backend along.
+	// Lease is how long a place lives without being renewed. Zero means forever: the owner cannot vanish without the
+	// backend.
 	Lease() time.Duration
 }
 
@@ -31,9 +33,9 @@ type Backend interface {
 type OpKind uint8
 
 const (
-	// Enter takes a place, or renews it. With Order set it brings back a place the backend has forgotten.
+	// Enter takes a place, or renews it. With Order set it restores a place that the backend has forgotten.
 	Enter OpKind = iota + 1
-	// Hold renews a slot, or brings back one the backend has forgotten.
+	// Hold renews a slot, or restores one that the backend has forgotten.
 	Hold
 	// Leave gives up a place or a slot, whichever it has become.
 	Leave

@@ -7,9 +7,9 @@ import (
 )
 
 var (
-	// ErrTimeout is the cause of a wait that took longer than the Timeout option allows.
+	// ErrTimeout is the cause when a wait took longer than the Timeout option allows.
 	ErrTimeout = errors.New("no slot became free in time")
-	// ErrLost says that a slot is no longer ours although it was not released: its owner could not renew it,
+	// ErrLost says that a slot is no longer ours although it was not released: we could not renew it,
 	// and somebody else may hold it from now on.
 	ErrLost = errors.New("the slot was lost")
 	// ErrReleased is what Slot.Err reports after Release.
@@ -21,13 +21,13 @@ var (
 	ErrClosed = errors.New("the queues are closed")
 	// ErrTurn is the cause of a Ticket's Context that has ended because the turn has come.
 	ErrTurn = errors.New("the turn has come")
-	// ErrLeft is returned by a Ticket that was given up by Leave.
+	// ErrLeft is the cause when a Ticket was given up by Leave.
 	ErrLeft = errors.New("the place was given up")
 )
 
-// WaitError says why a wait ended without a slot. errors.Is finds in it the cause (ErrTimeout, the
-// context.Cause of the caller's context, so a hangup's own error, ErrClosed, ErrLeft) and, when the backend
-// was out of reach at that moment, ErrUnavailable too.
+// WaitError says why a wait ended without a slot. errors.Is finds the cause in it: ErrTimeout,
+// ErrClosed, ErrLeft, or the context.Cause of the caller's context, such as a hangup. If the
+// backend was out of reach at that moment, it finds ErrUnavailable too.
 type WaitError struct {
 	Queue  string
 	Waited time.Duration

@@ -8,9 +8,9 @@ import (
 	"time"
 )
 
-// Memory keeps queues in this process: for one process, and for tests. Several Queues may share one Memory. There
-// are no leases, as the owner of a slot cannot vanish without the Memory. The zero value is not usable; see
-// NewMemory.
+// Memory keeps queues in the memory of this process: for apps of one process, and for tests. Several Queues may
+// share one Memory, which is safe for concurrent use. It has no leases, because the owner of a slot cannot vanish
+// without the Memory. The zero value is not usable; see NewMemory.
 type Memory struct {
 	mu     sync.Mutex
 	queues map[string]*memoryQueue

@@ -19,12 +19,12 @@ type options struct {
 }
 
 // Limit sets how many slots the queue has, at least 1. A queue has one limit: the one given last, by any caller of
-// these Queues, is used from then on; as long as none was given, Config.Limit. Of more than 10,000 queues that nobody
-// waits in any more, some go back to Config.Limit. Processes that share a queue must agree on it.
+// these Queues, or Config.Limit when none was given. When more than 10,000 queues have no waiters any more, some of
+// them go back to Config.Limit. Processes that share a queue must agree on its limit.
 func Limit(n int) Option { return func(o *options) { o.limit = n } }
 
-// Priority lets a caller pass all those of a lower priority. The default is 0, negative ones wait longer;
-// within ±MaxPriority. Callers of one priority are served in the order of their coming.
+// Priority lets a caller pass all callers of a lower priority. It is between -MaxPriority and MaxPriority; the
+// default is 0. Callers of one priority are served in the order in which they came.
 func Priority(p int) Option { return func(o *options) { o.priority = p } }
 
 // Timeout ends the wait with ErrTimeout after d. Zero, the default, waits as long as the context allows.

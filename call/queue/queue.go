@@ -19,23 +19,24 @@ import (
 type Config struct {
 	// Backend keeps the queues; nil keeps them in the memory of this process.
 	Backend Backend
-	// Limit is how many slots a queue has for which no Limit option was given. Zero means 1.
+	// Limit is how many slots a queue has when no Limit option was given. Zero means 1.
 	Limit int
-	// Patience is how long entering a queue goes on trying when the backend cannot be reached, before it fails
-	// with ErrUnavailable; the caller's context and Timeout may end it earlier. Zero means 5 seconds. Those who
-	// already wait are not given up: they keep their place and take it up again when the backend is back.
+	// Patience is how long Join and Acquire try to enter a queue while the backend cannot be reached,
+	// before they fail with ErrUnavailable; the caller's context and Timeout may end that earlier.
+	// Zero means 5 seconds. It does not apply to those who already wait: they keep their place, and
+	// resume it when the backend is back.
 	Patience time.Duration
-	// QueueLabels bounds how many different queue names appear in metrics; those beyond are counted as
-	// `other`. Zero means 100.
+	// QueueLabels bounds how many different queue names appear in metrics; further ones are counted as `other`.
+	// Zero means 100.
 	QueueLabels int
 	// MeterProvider and TracerProvider receive metrics and spans; nil records nothing.
 	MeterProvider  metric.MeterProvider
 	TracerProvider trace.TracerProvider
-	// Logger is told when a backend is lost and found again, and when a slot is lost; nil discards.
+	// Logger is told when the backend is lost, when it is back, and when a slot is lost; nil discards.
 	Logger *slog.Logger
 }
 
-// Queues gives access to the queues of one backend. It is safe for concurrent use. While nobody of this process
+// Queues gives access to the queues of one backend. It is safe for concurrent use. While nobody in this process
 // waits or holds a slot, it has no goroutine and no connection of its own.
 type Queues struct {
 	backend  Backend
@@ -83,9 +84,9 @@ func New(cfg Config) (*Queues, error) {
 	}, nil
 }
 
-// Acquire waits for a slot in queue. It fails with a *WaitError when the wait ends first: by ctx, whose
-// context.Cause is then found in the error (a call that hangs up, for example), or by the Timeout option. The
-// place is given up before it returns such an error, as far as the backend can be told.
+// Acquire waits for a slot in queue. When the wait ends without a slot, it fails with a *WaitError: because
+// ctx ended (the error then wraps its context.Cause, such as that of a call that hung up), or by the Timeout
+// option. Before it returns such an error it gives up the place, if the backend can be reached.
 //
 // The slot outlives ctx: it is held until Release, or until it is lost.
 func (q *Queues) Acquire(ctx context.Context, queue string, opts ...Option) (*Slot, error) {
@@ -97,9 +98,9 @@ func (q *Queues) Acquire(ctx context.Context, queue string, opts ...Option) (*Sl
 }
 
 // Join takes a place in queue and returns as soon as the backend has confirmed it, without waiting for the
-// turn: use the Ticket to tell the caller their position and to wait. ctx governs the whole wait, not only this
-// call: when it ends before the slot was claimed by Ticket.Wait, the place is given up. Errors are those of
-// Acquire; an unreachable backend is ErrUnavailable, after Config.Patience at most.
+// turn. Use the Ticket to tell callers their position, and to wait. ctx governs the whole wait, not only this
+// call: when it ends before Ticket.Wait has claimed the slot, the place is given up. Errors are those of
+// Acquire; when the backend cannot be reached, ErrUnavailable, after Config.Patience at most.
 func (q *Queues) Join(ctx context.Context, queue string, opts ...Option) (*Ticket, error) {
 	o, err := q.options(queue, opts)
 	if err != nil {
@@ -171,9 +172,10 @@ func (q *Queues) remember(queue string, limit int) {
 	q.limits[queue] = limit
 }
 
-// Close refuses new callers and ends all waits with ErrClosed, then waits until the slots of this process are
-// released. When ctx ends before, it takes them away: their Done is closed with ErrClosed. It returns when the
-// backend knows, or has not answered for its own time-out, with ctx's cause if slots had to be taken away.
+// Close refuses new callers and ends all waits with ErrClosed. Then it waits until the slots of this process
+// are released. When ctx ends first, it takes them away: their Done is closed with ErrClosed. It returns when
+// the backend knows, or has not answered within its own timeout. The error is ctx's cause if slots had to be
+// taken away.
 func (q *Queues) Close(ctx context.Context) error {
 	q.mu.Lock()
 	q.closed = true

@@ -21,23 +21,25 @@ const MinLease = 3 * time.Second
 
 // RedisConfig configures a Redis backend.
 type RedisConfig struct {
-	// Prefix of all keys; applications that share a Redis use different ones. Empty means "genesis".
+	// Prefix of all keys; give different ones to apps that share a Redis. Empty means "genesis".
 	Prefix string
-	// Lease is how long the places of a process live that has crashed or cannot reach Redis. It is also how
-	// long Redis may be away without a slot being lost, less a fifth: an owner counts a slot lost, and
-	// Slot.Done is closed, before Redis gives it away. Zero means 10 seconds; at least MinLease.
+	// Lease is how long the places of a process live after it has crashed or can no longer reach
+	// Redis. Less a fifth, it is also how long Redis may be away without the loss of a slot: an owner
+	// counts a slot as lost, and closes Slot.Done, before Redis gives it away. Zero means 10 seconds;
+	// the minimum is MinLease.
 	Lease time.Duration
 }
 
-// Redis keeps queues in Redis, 6.0 or newer, or a Redis Cluster, shared by all processes that use the same
-// prefix. Each exchange is one Lua script on keys of one hash slot; all times are those of the Redis server.
+// Redis keeps queues in Redis, 6.0 or newer, or in a Redis Cluster. All processes that use the same prefix
+// share them. Each exchange is one Lua script on keys of one hash slot; all times are those of the Redis
+// server.
 //
-// After a restart or failover of Redis nothing is granted for one lease, because what was held may have been
-// forgotten; callers keep their places and slots meanwhile, as every owner knows its own and brings them back.
-// This needs permission for the command INFO. Redis must not evict keys (maxmemory-policy noeviction) and
-// its clock must not be set back or forth by more than a fraction of the lease.
+// After a restart or failover of Redis nothing is granted for one lease, because Redis may have forgotten
+// slots that are held. Callers keep their places and slots meanwhile, as every owner knows its own and
+// restores them. This needs permission for the command INFO. Redis must not evict keys (maxmemory-policy
+// noeviction), and its clock must not be set back or forward by more than a fraction of the lease.
 //
-// It is safe for concurrent use and needs no closing: it subscribes only while somebody waits.
+// A Redis is safe for concurrent use and needs no closing: it subscribes only while somebody waits.
 type Redis struct {
 	client redis.UniversalClient
 	script *redis.Script
@@ -46,9 +48,9 @@ type Redis struct {
 	news   *watcher
 }
 
-// NewRedis returns a backend that uses client, which stays the caller's to close. It contacts nothing. A *redis.Client
-// or *redis.ClusterClient must have ContextTimeoutEnabled set, as otherwise it waits beyond every deadline for a
-// server that does not answer; without it NewRedis fails.
+// NewRedis returns a backend that uses client; closing client remains the caller's job. NewRedis itself makes no
+// connection. A *redis.Client or *redis.ClusterClient must have ContextTimeoutEnabled set, as otherwise it would wait
+// past every deadline for a server that does not answer; without it NewRedis fails.
 func NewRedis(client redis.UniversalClient, cfg RedisConfig) (*Redis, error) {
 	bounded := true
 	switch c := client.(type) {

@@ -2,8 +2,8 @@ package queue
 
 import "context"
 
-// Semaphore is a queue with its options, to be used again and again: the form to pass to code that must take
-// turns but need not know about queues. It is safe for concurrent use.
+// Semaphore is a queue with its options, to use again and again. Pass it to code that must take turns but need
+// not know about queues. It is safe for concurrent use.
 type Semaphore struct {
 	queues *Queues
 	queue  string
@@ -15,14 +15,14 @@ func (q *Queues) Semaphore(queue string, opts ...Option) *Semaphore {
 	return &Semaphore{queues: q, queue: queue, opts: opts}
 }
 
-// Acquire is Queues.Acquire.
+// Acquire is Queues.Acquire with the queue and the options of the Semaphore.
 func (s *Semaphore) Acquire(ctx context.Context) (*Slot, error) {
 	return s.queues.Acquire(ctx, s.queue, s.opts...)
 }
 
-// Do runs fn while it holds a slot, and releases it afterwards, also when fn panics. fn's context ends with the
-// cause ErrLost when the slot is lost meanwhile. It returns Acquire's error or fn's; a slot the backend could not
-// be told about any more is no error, as its lease ends it.
+// Do acquires a slot, runs fn, and then releases the slot, also when fn panics. When the slot is lost meanwhile,
+// fn's context ends with the cause ErrLost. Do returns the error of Acquire or of fn. A release that does not
+// reach the backend is no error, as the lease ends the slot.
 func (s *Semaphore) Do(ctx context.Context, fn func(ctx context.Context) error) error {
 	slot, err := s.Acquire(ctx)
 	if err != nil {

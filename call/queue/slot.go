@@ -10,26 +10,26 @@ type Slot struct {
 	e *entry
 }
 
-// ID is that of the Ticket.
+// ID returns the ID of the Ticket.
 func (s *Slot) ID() string { return s.e.id }
 
-// Queue is the name of the queue.
+// Queue returns the name of the queue.
 func (s *Slot) Queue() string { return s.e.queue }
 
-// Waited is how long it took from Join until the slot was granted.
+// Waited returns how long it took from Join until the slot was granted.
 func (s *Slot) Waited() time.Duration { return s.e.granted.Sub(s.e.joined) }
 
-// Fence grows with every slot granted in this queue. Pass it to what the slot protects, which can then refuse
-// a holder whose successor has already been there: the one way to be sure even of a process that was stopped
-// for longer than its lease between two instructions.
+// Fence grows with every slot granted in this queue. Pass it to whatever the slot protects, which can then
+// refuse a holder whose successor has already been there. This is the only protection from a process that was
+// stopped for longer than its lease between two instructions.
 func (s *Slot) Fence() uint64 { return s.e.share.token(s.e) }
 
-// Done is closed when the slot is no longer ours: released or lost. With a backend of leases it is closed before
-// the backend gives the slot to anybody else.
+// Done is closed when the slot is no longer ours: released or lost. With a backend that has leases, it is closed
+// before the backend gives the slot to anybody else.
 func (s *Slot) Done() <-chan struct{} { return s.e.gone }
 
-// Context returns a copy of ctx that ends with the slot too; its cause is then Err. Call cancel when it is not needed
-// any more.
+// Context returns a copy of ctx that also ends with the slot; its cause is then Err. Call cancel when you no longer
+// need it.
 func (s *Slot) Context(ctx context.Context) (held context.Context, cancel context.CancelFunc) {
 	return until(ctx, s.e.gone, s.Err)
 }
@@ -55,10 +55,10 @@ func until(ctx context.Context, over <-chan struct{}, reason func() error) (cont
 // Err is nil while the slot is held, then ErrReleased, ErrLost or ErrClosed.
 func (s *Slot) Err() error { return s.e.share.held(s.e) }
 
-// Release gives the slot back; the next in the queue gets it at once. It waits until the backend knows, as long
-// as ctx allows, and returns ctx's cause or ErrUnavailable otherwise: the slot then ends later, at the latest
-// with its lease. So `defer slot.Release(ctx)` is right even when ctx may have ended. Further calls return nil;
-// the release of a lost slot returns ErrLost.
+// Release gives the slot back; the next in the queue gets it at once. Release waits until the backend knows, as
+// long as ctx allows. Otherwise it returns ctx's cause or ErrUnavailable, and the slot ends later, at the
+// latest with its lease. So `defer slot.Release(ctx)` is right even when ctx may have ended. Further calls
+// return nil; the release of a lost slot returns ErrLost.
 func (s *Slot) Release(ctx context.Context) error {
 	first, err := s.e.share.release(s.e)
 	if !first {

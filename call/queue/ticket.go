@@ -6,14 +6,14 @@ import (
 	"time"
 )
 
-// Position is where a waiting caller stands. The zero value is that of one who does not wait any more.
+// Position is where a waiting caller stands. The zero value is the position of a caller who no longer waits.
 type Position struct {
 	// Place counts from 1: the next to be served.
 	Place int
 	// Of is how many wait in this queue, in all processes.
 	Of int
-	// Wait is how long it will probably take, from the time slots were held until now. Zero when no slot has
-	// been given back yet, so that nothing is known.
+	// Wait is an estimate of the remaining wait, from how long slots were held so far. Zero when no slot has been given
+	// back yet, as then nothing is known.
 	Wait time.Duration
 }
 
@@ -64,14 +64,14 @@ func (t *Ticket) quit() {
 // ID identifies the place, and later the slot, among all processes; spans carry it as queue.item_id.
 func (t *Ticket) ID() string { return t.e.id }
 
-// Position is the present position; its Place is 0 once the wait is over.
+// Position returns the present position; its Place is 0 once the wait is over.
 func (t *Ticket) Position() Position {
 	pos, _ := t.e.share.position(t.e)
 	return pos
 }
 
-// Positions yields the position now and each time it has changed, until the wait is over or ctx ends. A reader
-// that is slower than the queue misses steps in between, never the latest one.
+// Positions yields the position now and after each change, until the wait is over or ctx ends. A reader that is slower
+// than the queue misses positions in between, but never the latest one.
 func (t *Ticket) Positions(ctx context.Context) iter.Seq[Position] {
 	return func(yield func(Position) bool) {
 		last := Position{}
@@ -94,11 +94,11 @@ func (t *Ticket) Positions(ctx context.Context) iter.Seq[Position] {
 	}
 }
 
-// Done is closed when the wait is over, one way or the other: stop the music and call Wait.
+// Done is closed when the wait is over, with or without a slot: stop the music and call Wait.
 func (t *Ticket) Done() <-chan struct{} { return t.e.turn }
 
-// Context returns a copy of ctx that ends with the wait too: what plays music with it stops when the turn has come. Its
-// cause is then ErrTurn, or why the wait failed. Call cancel when it is not needed any more.
+// Context returns a copy of ctx that also ends with the wait: music that plays under it stops when the turn comes. Its
+// cause is then ErrTurn, or the reason why the wait failed. Call cancel when you no longer need it.
 func (t *Ticket) Context(ctx context.Context) (waiting context.Context, cancel context.CancelFunc) {
 	return until(ctx, t.e.turn, func() error {
 		if err := t.e.share.failure(t.e); err != nil {
@@ -108,9 +108,9 @@ func (t *Ticket) Context(ctx context.Context) (waiting context.Context, cancel c
 	})
 }
 
-// Wait waits for the slot and claims it; further calls return the same slot. It fails with a *WaitError as
-// Acquire does. When ctx ends, the place is given up, as with Join's context; once the slot was claimed, neither
-// matters any more.
+// Wait waits for the slot and claims it; further calls return the same slot. It fails with a *WaitError, as
+// Acquire does. When ctx ends, the place is given up, as with the context of Join; once the slot is claimed,
+// neither context matters any more.
 func (t *Ticket) Wait(ctx context.Context) (*Slot, error) {
 	select {
 	case <-t.e.turn:
@@ -128,9 +128,9 @@ func (t *Ticket) Wait(ctx context.Context) (*Slot, error) {
 	return &Slot{e: t.e}, nil
 }
 
-// Leave gives the place up; Wait then fails with ErrLeft. It does nothing once the slot was claimed. It waits
-// until the backend knows, as long as ctx allows, and returns ctx's cause or ErrUnavailable otherwise; the
-// backend then learns of it later, at the latest by the end of the lease.
+// Leave gives up the place; Wait then fails with ErrLeft. Once the slot was claimed, Leave does nothing. It
+// waits until the backend knows, as long as ctx allows. Otherwise it returns ctx's cause or ErrUnavailable,
+// and the backend learns of it later, at the latest by the end of the lease.
 func (t *Ticket) Leave(ctx context.Context) error {
 	t.quit()
 	if !t.e.share.abandon(t.e, ErrLeft) {
