@@ -15,49 +15,49 @@ import (
 // CallConfig describes a call that arrives at the simulated FreeSWITCH. The
 // zero value is a call from 1001 to 5000 that runs the dialplan.
 type CallConfig struct {
-	// UUID is the channel's Unique-ID. Default a new one.
+	// UUID is the channel's Unique-ID. Default: a new one.
 	UUID string
-	// From and FromName are the caller's number and name. Default 1001, none.
+	// From and FromName are the caller's number and name. Default: 1001, no name.
 	From, FromName string
 	// To is the number dialled. Default 5000.
 	To string
 	// Variables are set on the channel before it starts.
 	Variables map[string]string
 
-	// Outbound is the host:port of an outbound server (or host:port|host:port)
-	// that gets the call, as the socket application does it: async and full,
-	// but for the two fields that follow.
+	// Outbound is the host:port of an outbound server (or host:port|host:port) that
+	// gets the call, as by the socket application: async and full, unless the two
+	// fields that follow say otherwise.
 	Outbound string
 	// Sync opens the socket without async.
 	Sync bool
 	// SingleChannel opens the socket without full.
 	SingleChannel bool
-	// Actions run instead of the dialplan, before anything else when Outbound
-	// is set too.
+	// Actions run instead of the dialplan; when Outbound is set too, before anything
+	// else.
 	Actions []Action
 
-	// Digits are pressed by the caller once the call is answered and
-	// DigitDelay has passed, with DigitDelay between them. Default 0: at once.
+	// Digits are pressed by the caller once the call is answered: the first one after
+	// DigitDelay, the others DigitDelay apart. Default 0: at once.
 	Digits     string
 	DigitDelay time.Duration
-	// HangupAfter is when the caller hangs up, counted from the start of the
-	// call. 0: never.
+	// HangupAfter is the time from the start of the call until the caller hangs up. 0:
+	// never.
 	HangupAfter time.Duration
-	// HangupCause is the cause of that. Default NORMAL_CLEARING.
+	// HangupCause is the cause of that hangup. Default NORMAL_CLEARING.
 	HangupCause string
 
 	observe *tally // the load that the call belongs to
 }
 
-// Call is a handle on a leg in the simulated FreeSWITCH: the caller's side of
-// it. Its methods are safe for concurrent use.
+// Call is a handle on a leg in the simulated FreeSWITCH: the caller's side of the
+// leg. Its methods are safe for concurrent use.
 type Call struct {
 	ch *channel
 }
 
 // Call places a call. It returns as soon as the call exists; ctx is not used
-// afterwards. The error is for a server that is not running, a UUID in use and
-// too many sessions.
+// afterwards. It fails when the server is not running, when the UUID is in use, and
+// when there are too many sessions.
 func (s *Server) Call(ctx context.Context, cfg CallConfig) (*Call, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -134,8 +134,8 @@ func (ch *channel) keyIn(digits string, delay time.Duration) {
 	}
 }
 
-// Leg returns a handle on any channel of the server by its UUID, such as one
-// that an app has originated; nil when there is none.
+// Leg returns a handle on the channel with the given UUID, such as one that an app
+// has originated; nil when there is none.
 func (s *Server) Leg(uuid string) *Call {
 	if c := s.current(); c != nil {
 		if ch := c.channel(uuid); ch != nil {
@@ -145,8 +145,7 @@ func (s *Server) Leg(uuid string) *Call {
 	return nil
 }
 
-// Legs returns a handle on every channel there is, in the order in which they
-// came to be.
+// Legs returns a handle on every channel, in the order in which they were created.
 func (s *Server) Legs() []*Call {
 	c := s.current()
 	if c == nil {
@@ -168,11 +167,11 @@ func (c *Call) Press(digits string) { c.ch.press(digits, "RTP", 2000) }
 // Hangup makes the caller hang up; an empty cause is NORMAL_CLEARING.
 func (c *Call) Hangup(cause string) { c.ch.hangup(cause, "caller") }
 
-// Answer picks the call up, as a called party does.
+// Answer answers the call, as a called party does.
 func (c *Call) Answer() { c.ch.answer() }
 
-// Execute runs an application on the leg, as a sendmsg from another socket does:
-// beside the application that is running.
+// Execute runs an application on the leg alongside the one that is running, as a
+// sendmsg from another socket does.
 func (c *Call) Execute(app, arg string) {
 	c.ch.queueMessage(&esl.Request{Line: "sendmsg", Headers: []esl.Header{
 		{Name: "call-command", Value: "execute"},
@@ -186,14 +185,15 @@ type State struct {
 	UUID, Name string
 	// Channel and Call are FreeSWITCH's names: CS_EXECUTE, ACTIVE.
 	Channel, Call string
-	// App is the application that runs or ran last, Data its argument.
+	// App is the application that is running or ran last, Data its argument.
 	App, Data string
-	// Answered, HungUp and Ended say how far the call has come: HungUp from
-	// CHANNEL_HANGUP, Ended from CHANNEL_DESTROY on.
+	// Answered, HungUp and Ended say how far the call has got: HungUp is true from
+	// CHANNEL_HANGUP on, Ended from CHANNEL_DESTROY on.
 	Answered, HungUp, Ended bool
 	// Cause is the hangup cause, empty while the call lives.
 	Cause string
-	// BridgedTo is the UUID of the other leg, empty when there is none.
+	// BridgedTo is the UUID of the leg that this one is bridged to; empty when there
+	// is none.
 	BridgedTo string
 	// Heard are the digits that were sent to the caller.
 	Heard string
@@ -224,7 +224,7 @@ func (ch *channel) snapshot() State {
 	return s
 }
 
-// Executed returns the applications that have run on the leg or run now, in
+// Executed returns the applications that have run on the leg or are running, in
 // order: what an app has done with the call.
 func (c *Call) Executed() []Action {
 	c.ch.mu.Lock()
@@ -241,9 +241,9 @@ func (c *Call) Variable(name string) string {
 // SetVariable sets a channel variable; an empty value unsets it.
 func (c *Call) SetVariable(name, value string) { c.ch.setVariable(name, value) }
 
-// Wait blocks until the leg is as reached wants it. It returns the state that
-// was reached, or the last one with an error when ctx ends or the leg has ended
-// without reaching it.
+// Wait blocks until reached returns true for the state of the leg. It returns that
+// state; or the last state and an error, when ctx ends or the leg has ended without
+// reaching it.
 func (c *Call) Wait(ctx context.Context, reached func(State) bool) (State, error) {
 	for {
 		c.ch.mu.Lock()
@@ -270,7 +270,7 @@ func (c *Call) WaitAnswered(ctx context.Context) error {
 	return err
 }
 
-// WaitApp blocks until the application runs or has run last.
+// WaitApp blocks until app is running, or was the last application to run.
 func (c *Call) WaitApp(ctx context.Context, app string) error {
 	_, err := c.Wait(ctx, func(s State) bool { return s.App == app })
 	return err
@@ -294,7 +294,7 @@ func (c *Call) WaitEnded(ctx context.Context) error {
 	return err
 }
 
-// Fire sends an event to whoever has subscribed to it, as sendevent does. The
+// Fire sends an event to every client that has subscribed to it, as sendevent does.
 // headers follow those that every event has.
 func (s *Server) Fire(name string, headers []esl.Header, body string) error {
 	c := s.current()

@@ -78,10 +78,9 @@ func (p *dialplan) endpoint(addr string) Endpoint {
 	return DefaultEndpoint(addr)
 }
 
-// DefaultEndpoint is how an address behaves that Config.Endpoints does not
-// name: error/CAUSE refuses with that cause, an address with "busy",
-// "noanswer" or "reject" in it does what it says, any other one rings and
-// answers at once.
+// DefaultEndpoint tells how an address behaves that no Config.Endpoints matches:
+// error/CAUSE refuses with that cause; an address with "busy", "noanswer" or
+// "reject" in it does what that says; any other one rings and answers at once.
 func DefaultEndpoint(addr string) Endpoint {
 	kind, rest, _ := strings.Cut(addr, "/")
 	lower := strings.ToLower(rest)

@@ -9,26 +9,26 @@ import (
 	"time"
 )
 
-// FaultKind is what goes wrong.
+// FaultKind says what goes wrong.
 type FaultKind string
 
 // The kinds of faults. "Once it is due" means: when Bytes bytes or Events events
 // have been written on the connection and After has passed since it was made,
 // whichever of these are set; a fault with none of them is due at once.
 const (
-	// FaultCut closes the connection once it is due, in the midst of a frame if
-	// Bytes says so.
+	// FaultCut closes the connection once it is due, in the middle of a frame if Bytes
+	// says so.
 	FaultCut FaultKind = "cut"
-	// FaultHalfOpen makes the connection dead once it is due: nothing is sent
-	// or read any more, and it stays open.
+	// FaultHalfOpen makes the connection dead once it is due: nothing is sent or read
+	// any more, but it stays open.
 	FaultHalfOpen FaultKind = "half-open"
-	// FaultStall stops sending for For once it is due, for ever when For is 0.
+	// FaultStall stops sending for the time For once it is due; forever when For is 0.
 	FaultStall FaultKind = "stall"
 	// FaultSplit writes Chunk bytes at a time (default 1), For apart.
 	FaultSplit FaultKind = "split"
 	// FaultMerge gathers what is sent within For (default 50 ms) in one write.
 	FaultMerge FaultKind = "merge"
-	// FaultDelay holds every write back by For.
+	// FaultDelay delays every write by For.
 	FaultDelay FaultKind = "delay"
 	// FaultRefuse resets connections as soon as they are made.
 	FaultRefuse FaultKind = "refuse"
@@ -36,16 +36,16 @@ const (
 	FaultACL FaultKind = "acl"
 	// FaultPassword refuses every password.
 	FaultPassword FaultKind = "wrong-password"
-	// FaultRestart restarts FreeSWITCH After it was started, once.
+	// FaultRestart restarts FreeSWITCH once, when After has passed since its start.
 	FaultRestart FaultKind = "restart"
 	// FaultLateHeartbeat sends HEARTBEATs late by For.
 	FaultLateHeartbeat FaultKind = "late-heartbeat"
 	// FaultNoHeartbeat leaves HEARTBEATs out.
 	FaultNoHeartbeat FaultKind = "no-heartbeat"
-	// FaultLostEvents disconnects the client once it is due, as FreeSWITCH does
-	// with one that has been too slow for its events.
+	// FaultLostEvents disconnects the client once it is due, as FreeSWITCH does with a
+	// client that is too slow for its events.
 	FaultLostEvents FaultKind = "lost-events"
-	// FaultGarbage writes bytes that are no protocol once it is due.
+	// FaultGarbage writes bytes that do not belong to the protocol once it is due.
 	FaultGarbage FaultKind = "garbage"
 	// FaultOversized announces a frame of Bytes bytes (default 2 GiB) at the
 	// start of the connection, or After that.
@@ -55,13 +55,13 @@ const (
 var faultKinds = []FaultKind{FaultCut, FaultHalfOpen, FaultStall, FaultSplit, FaultMerge, FaultDelay, FaultRefuse, FaultACL,
 	FaultPassword, FaultRestart, FaultLateHeartbeat, FaultNoHeartbeat, FaultLostEvents, FaultGarbage, FaultOversized}
 
-// Fault is something that goes wrong. Set it in Config.Faults, or inject it into
-// a running server.
+// Fault is one thing that goes wrong. Set it in Config.Faults, or inject it into a
+// running server.
 type Fault struct {
 	Kind FaultKind
-	// Bytes and Events are how much is sent on a connection before the fault.
+	// Bytes and Events are how much is sent on a connection before the fault occurs.
 	Bytes, Events int
-	// After is the time before the fault: since the connection was made, for
+	// After is the time before the fault occurs: since the connection was made, or for
 	// FaultRestart since the server was started.
 	After time.Duration
 	// For is how long it lasts; see the kinds.
@@ -75,8 +75,8 @@ type Fault struct {
 	Direction string
 }
 
-// ParseFault reads a fault from a string, as the command line takes it: a kind,
-// and behind a colon its settings, separated by commas:
+// ParseFault reads a fault from a string, as on the command line: a kind, and after
+// a colon its settings, separated by commas:
 //
 //	cut:bytes=2000,count=1
 //	stall:events=10,for=5s
@@ -162,7 +162,7 @@ func (f *Fault) check() error {
 	return nil
 }
 
-// String is the fault as ParseFault reads it.
+// String returns the fault as ParseFault reads it.
 func (f Fault) String() string {
 	var parts []string
 	add := func(name string, set bool, value any) {
@@ -189,8 +189,8 @@ type liveFault struct {
 	left int // -1: always
 }
 
-// Inject lets something go wrong from now on, also on connections that are open
-// already. The error is for a fault that makes no sense.
+// Inject makes a fault occur from now on, also on connections that are already
+// open. The error is for an invalid fault.
 func (s *Server) Inject(f Fault) error {
 	if err := f.check(); err != nil {
 		return err
@@ -215,8 +215,8 @@ func (s *Server) Inject(f Fault) error {
 	return nil
 }
 
-// Heal ends all faults, those of the Config too: what is stalled is sent at once.
-// Connections that a fault has already made dead stay dead.
+// Heal ends all faults, including those of the Config. Stalled data is sent at
+// once. Connections that a fault has already made dead stay dead.
 func (s *Server) Heal() {
 	s.faultMu.Lock()
 	s.faults = nil

@@ -12,23 +12,22 @@ import (
 	"time"
 )
 
-// Load describes a stream of calls, for finding out what an app can take.
+// Load describes a stream of calls, to find out what an app can take.
 type Load struct {
-	// Call is what each call is like. With Call.Outbound every call goes to
-	// that outbound server; without it the calls run the dialplan (or
-	// Call.Actions) and fill the event stream of whoever listens. UUID must be
-	// empty.
+	// Call describes each call. With Call.Outbound every call goes to that outbound
+	// server; without it the calls run the dialplan (or Call.Actions), and their
+	// events go to all clients. UUID must be empty.
 	Call CallConfig
-	// Rate is how many calls per second have their turn. Default 10.
+	// Rate is how many calls are due per second. Default 10.
 	Rate float64
-	// Duration is for how long calls are started. Default 10 s; with Calls, as
-	// long as it takes.
+	// Duration is for how long calls are started. Default 10 s, or with Calls as long as
+	// it takes.
 	Duration time.Duration
 	// Calls, when set, is how many calls are started, unless Duration ends
 	// first.
 	Calls int
-	// Concurrent bounds the calls that exist at once; a call whose turn has
-	// come waits until another has ended, and counts as late. Default no bound.
+	// Concurrent bounds the calls at a time; beyond it, a call that is due waits until
+	// another one has ended, and counts as late. Default: no bound.
 	Concurrent int
 	// Drain is how long to wait for the last calls to end before they are hung
 	// up. Default 10 s.
@@ -38,7 +37,7 @@ type Load struct {
 	Progress func(Report)
 }
 
-// Report is what a Load has seen.
+// Report is the result of a Load.
 type Report struct {
 	// Started, Answered and Ended count calls. Failed are those that ended
 	// without ever having been answered; Skipped still waited for their place
@@ -54,20 +53,20 @@ type Report struct {
 	Cut int `json:"cut"`
 	// Peak is the largest number of calls at once.
 	Peak int `json:"peak"`
-	// Elapsed is the time from the first call to the end of the last.
+	// Elapsed is the time from the start of the first call to the end of the last.
 	Elapsed time.Duration `json:"elapsed_ns"`
-	// Rate is the calls started per second, while calls were being started or
-	// waited for their place; Wanted is Load.Rate.
+	// Rate is the number of calls started per second, over the time during which calls
+	// were started or waited for their place; Wanted is Load.Rate.
 	Rate   float64 `json:"calls_per_second"`
 	Wanted float64 `json:"wanted_per_second"`
 	// Causes counts hangup causes.
 	Causes map[string]int `json:"causes"`
-	// Answer is the time from a call's start to its answer, Duration to its
+	// Answer is the time from a call's start to its answer, Duration the time to its
 	// end.
 	Answer   Latency `json:"answer"`
 	Duration Latency `json:"duration"`
-	// Late is the time from the turn that Load.Rate gave a call to its start:
-	// a few milliseconds, unless Load.Concurrent or the processor had it wait.
+	// Late is the time from when a call was due by Load.Rate to its start: a few
+	// milliseconds, unless Load.Concurrent or the processor made it wait.
 	Late Latency `json:"late"`
 }
 
@@ -95,7 +94,7 @@ func latency(times []time.Duration) Latency {
 	return Latency{len(sorted), sum / time.Duration(len(sorted)), at(50), at(90), at(99), sorted[len(sorted)-1]}
 }
 
-// String is the report for people.
+// String returns the report as text for people.
 func (r Report) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%d calls in %v (%.1f per second, %.1f wanted), at most %d at once\n",
@@ -142,11 +141,11 @@ type tally struct {
 	freed     chan struct{} // gets a value when a call has ended
 }
 
-// Load starts calls as l says and reports what has become of them. It returns
-// when all have ended. When ctx ends, no more calls are started, those that are
-// left are hung up, and the report says what had happened; that is no error.
-// Between Stop and Resume calls are refused, as by a FreeSWITCH that restarts;
-// before Start and after Close they are an error.
+// Load starts calls as l says and reports what became of them. It returns when all
+// have ended. When ctx ends, it starts no more calls, hangs up the remaining ones,
+// and reports what has happened; that is no error. Between Stop and Resume calls
+// are refused, as by a FreeSWITCH that restarts; before Start and after Close, Load
+// returns an error.
 func (s *Server) Load(ctx context.Context, l Load) (Report, error) {
 	if l.Call.UUID != "" {
 		return Report{}, errors.New("esltest: the calls of a load cannot share a UUID")

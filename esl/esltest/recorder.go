@@ -10,9 +10,9 @@ import (
 	"github.com/genesis-esl/genesis/esl"
 )
 
-// Recorder gathers the events of a server, for a test to look at or wait for.
-// It sees what a client would see that had subscribed to the same names. Its
-// methods are safe for concurrent use.
+// Recorder records the events of a server, for a test to look at or wait for. It
+// sees the events that a client with the same subscription would get. Its methods
+// are safe for concurrent use.
 type Recorder struct {
 	srv     *Server
 	core    *core
@@ -24,9 +24,9 @@ type Recorder struct {
 	changed chan struct{}
 }
 
-// Record starts recording the named events: CHANNEL_ANSWER, or a subclass of
-// CUSTOM such as sofia::register. Without names it records all events. It
-// records the present run of the server only; Stop ends it.
+// Record starts recording the named events: CHANNEL_ANSWER, or a subclass of CUSTOM
+// such as sofia::register. Without names it records all events. It records only the
+// current run of the server; the Recorder's Stop ends it.
 func (s *Server) Record(names ...string) *Recorder {
 	r := &Recorder{srv: s, changed: make(chan struct{})}
 	if len(names) == 0 {
@@ -69,7 +69,7 @@ func (r *Recorder) offer(e *event) {
 	r.changed = make(chan struct{})
 }
 
-// Events returns what has been recorded, in order.
+// Events returns the events recorded so far, in order.
 func (r *Recorder) Events() []*esl.Event {
 	r.mu.Lock()
 	got := slices.Clone(r.got)
@@ -81,8 +81,9 @@ func (r *Recorder) Events() []*esl.Event {
 	return events
 }
 
-// Wait blocks until an event has been recorded for which match is true, and
-// returns the first such event. It looks at the events recorded before, too.
+// Wait blocks until an event has been recorded for which match is true, and returns
+// the first such event, which may have been recorded before the call. When ctx ends
+// first, it returns an error.
 func (r *Recorder) Wait(ctx context.Context, match func(*esl.Event) bool) (*esl.Event, error) {
 	seen := 0
 	for {
@@ -132,18 +133,19 @@ func (k *commandLog) add(req *esl.Request) {
 	}
 }
 
-// Commands returns the commands that clients and outbound servers have sent, in
-// the order of their arrival, over all runs of the server: the command line,
-// without passwords, and for a sendmsg also what it wants, as in "sendmsg
-// execute playback ivr/welcome.wav". The last 5,000 at least are kept.
+// Commands returns the commands that clients and outbound servers have sent, in the
+// order of their arrival, over all runs of the server. Each is the command line
+// without passwords; a sendmsg also has its action, as in "sendmsg execute playback
+// ivr/welcome.wav". At least the last 5,000 are kept.
 func (s *Server) Commands() []string {
 	s.commands.mu.Lock()
 	defer s.commands.mu.Unlock()
 	return slices.Clone(s.commands.lines)
 }
 
-// WaitCommand blocks until a command has come that starts with prefix, and
-// returns it. It looks at the commands that came before, too.
+// WaitCommand blocks until a command that starts with prefix has come, and returns
+// it. Commands that came before count too. When ctx ends first, it returns an
+// error.
 func (s *Server) WaitCommand(ctx context.Context, prefix string) (string, error) {
 	k := &s.commands
 	for {

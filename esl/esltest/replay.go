@@ -13,13 +13,13 @@ import (
 	"github.com/genesis-esl/genesis/esl"
 )
 
-// Replay plays a recording of what FreeSWITCH sent, byte for byte: to each
-// client that connects, or with Dial to an outbound server. It answers the n-th
-// command with the n-th recorded reply, whatever the command was, and sends
-// recorded events as soon as the replies before them are out.
+// Replay plays a recording of FreeSWITCH's bytes: to each client that connects, or
+// with Dial to an outbound server. It answers the n-th command with the n-th
+// recorded reply, whatever the command is, and sends recorded events as soon as the
+// replies before them are sent.
 //
-// Use it to feed a client with real input; use a Server for a peer that
-// understands what it is told.
+// Use it to feed a client with real input; use a Server for a peer that understands
+// commands.
 type Replay struct {
 	srv    *Server // for its faults
 	frames []recorded
@@ -40,9 +40,9 @@ type recorded struct {
 	reply bool
 }
 
-// NewReplay listens on a free port of 127.0.0.1 and plays the recording to
-// whoever connects, with the faults given. The error is for a recording that is
-// no sequence of whole frames, and for faults that make no sense.
+// NewReplay listens on a free port of 127.0.0.1 and plays the recording to each
+// client, with the faults given. It fails for a recording that is no sequence of
+// whole frames, and for an invalid fault.
 func NewReplay(recording []byte, faults ...Fault) (*Replay, error) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -55,7 +55,7 @@ func NewReplay(recording []byte, faults ...Fault) (*Replay, error) {
 	return r, err
 }
 
-// ServeReplay is NewReplay on a listener of the caller's, which Close closes.
+// ServeReplay is NewReplay on the given listener, which Close closes.
 func ServeReplay(ln net.Listener, recording []byte, faults ...Fault) (*Replay, error) {
 	frames, err := splitRecording(recording)
 	if err != nil {
@@ -102,7 +102,7 @@ func splitRecording(recording []byte) ([]recorded, error) {
 // Addr returns the host:port to connect to.
 func (r *Replay) Addr() string { return r.ln.Addr().String() }
 
-// Played returns how many connections have got the whole recording.
+// Played returns how many connections have received the whole recording.
 func (r *Replay) Played() int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -132,7 +132,7 @@ func (r *Replay) accept() {
 }
 
 // Dial connects to an outbound server and plays the recording to it. It returns
-// when that is done and the server has closed the connection, or ctx ends.
+// when all is played and the server has closed the connection, or when ctx ends.
 func (r *Replay) Dial(ctx context.Context, addr string) error {
 	conn, err := new(net.Dialer).DialContext(ctx, "tcp", addr)
 	if err != nil {

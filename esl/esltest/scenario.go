@@ -12,9 +12,9 @@ import (
 	"github.com/genesis-esl/genesis/esl"
 )
 
-// Scenario is what happens in a simulated FreeSWITCH, as a YAML or JSON file
-// tells it: who answers and who is busy, which calls come, which digits are
-// pressed and when, what goes wrong. Times are written 500ms, 2s, 1m30s.
+// Scenario describes, in a YAML or JSON file, what happens in a simulated
+// FreeSWITCH: who answers and who is busy, which calls come, which digits are
+// pressed and when, what goes wrong. Times are written as 500ms, 2s or 1m30s.
 //
 //	heartbeat: 5s
 //	endpoints:
@@ -43,8 +43,7 @@ import (
 //	faults:
 //	  - "restart:after=30s"
 type Scenario struct {
-	// Heartbeat, Pace, Password and PlayTime replace those of the Config when
-	// they are set.
+	// Heartbeat, Pace, Password and PlayTime, when set, replace those of the Config.
 	Heartbeat time.Duration `yaml:"heartbeat"`
 	Pace      float64       `yaml:"pace"`
 	Password  string        `yaml:"password"`
@@ -54,7 +53,7 @@ type Scenario struct {
 	Endpoints  []ScenarioEndpoint  `yaml:"endpoints"`
 	// Faults are written as ParseFault reads them.
 	Faults []string `yaml:"faults"`
-	// Calls and Events are what happens.
+	// Calls and Events are the calls and events of the scenario.
 	Calls  []ScenarioCall  `yaml:"calls"`
 	Events []ScenarioEvent `yaml:"events"`
 }
@@ -66,7 +65,7 @@ type ScenarioExtension struct {
 	Actions []Action `yaml:"actions"`
 }
 
-// ScenarioEndpoint is an Endpoint in a file. NoAnswer lets it ring for ever.
+// ScenarioEndpoint is an Endpoint in a file. With NoAnswer it rings forever.
 type ScenarioEndpoint struct {
 	Match    string        `yaml:"match"`
 	Ring     time.Duration `yaml:"ring"`
@@ -77,7 +76,7 @@ type ScenarioEndpoint struct {
 	Digits   string        `yaml:"digits"`
 }
 
-// ScenarioCall is a call, or with Count several, Every apart.
+// ScenarioCall is one call, or Count calls, Every apart.
 type ScenarioCall struct {
 	// After is the time from the start of the scenario to the first call.
 	After time.Duration `yaml:"after"`
@@ -96,8 +95,9 @@ type ScenarioCall struct {
 	Steps         []ScenarioStep    `yaml:"steps"`
 }
 
-// ScenarioStep is what the caller does, After the step before it (the first one
-// after the start of the call): press digits, or hang up with a cause.
+// ScenarioStep is one thing that the caller does: press digits, or hang up with a
+// cause. After counts from the previous step, and in the first step from the start
+// of the call.
 type ScenarioStep struct {
 	After  time.Duration `yaml:"after"`
 	Press  string        `yaml:"press"`
@@ -106,7 +106,8 @@ type ScenarioStep struct {
 	Answered bool `yaml:"answered"`
 }
 
-// ScenarioEvent is an event that is fired: a name, or a subclass of CUSTOM.
+// ScenarioEvent is an event to fire: its Name is an event name, or a subclass of
+// CUSTOM.
 type ScenarioEvent struct {
 	After   time.Duration `yaml:"after"`
 	Every   time.Duration `yaml:"every"`
@@ -117,8 +118,8 @@ type ScenarioEvent struct {
 }
 
 // ParseScenario reads a scenario from YAML or JSON. Unknown fields, expressions
-// that do not compile and faults that make no sense are errors, which name the
-// line where they can.
+// that do not compile and invalid faults are errors, which name the line where
+// possible.
 func ParseScenario(text []byte) (*Scenario, error) {
 	var sc Scenario
 	if err := yaml.UnmarshalWithOptions(text, &sc, yaml.DisallowUnknownField()); err != nil {
@@ -149,7 +150,7 @@ func ParseScenario(text []byte) (*Scenario, error) {
 	return &sc, nil
 }
 
-// Configure puts what the scenario says about FreeSWITCH itself into a Config.
+// Configure copies the scenario's settings of FreeSWITCH itself into cfg.
 func (sc *Scenario) Configure(cfg *Config) error {
 	override(&cfg.Heartbeat, sc.Heartbeat)
 	override(&cfg.Pace, sc.Pace)
@@ -187,9 +188,9 @@ func override[T comparable](field *T, value T) {
 	}
 }
 
-// Run makes the scenario's calls and events happen. It returns when the last
-// call has ended and the last event is out, or when ctx ends, and then with no
-// error. The error is for calls that the server has refused.
+// Run makes the scenario's calls and events. It returns when the last call has
+// ended and the last event is sent, or when ctx ends, which is no error. The error
+// joins those of the calls that the server refused.
 func (sc *Scenario) Run(ctx context.Context, srv *Server) error {
 	var (
 		wg   sync.WaitGroup

@@ -25,8 +25,8 @@ type Server struct {
 	shutdown bool
 }
 
-// NewServer starts a server with the default Config. It panics when it cannot
-// listen on 127.0.0.1, as httptest does.
+// NewServer starts a server with the default Config. Like httptest, it panics when it
+// cannot listen on 127.0.0.1.
 func NewServer() *Server {
 	srv := NewUnstartedServer(Config{})
 	if err := srv.Start(); err != nil {
@@ -35,13 +35,13 @@ func NewServer() *Server {
 	return srv
 }
 
-// NewUnstartedServer returns a server that Start will start.
+// NewUnstartedServer returns a server that is not running yet: see Start.
 func NewUnstartedServer(cfg Config) *Server {
 	return &Server{cfg: cfg.withDefaults()}
 }
 
-// Start listens and serves in the background. The error says what is wrong with
-// the configuration or why the address cannot be listened on.
+// Start listens and serves in the background. The error says what is wrong with the
+// configuration, or why it cannot listen on the address.
 func (s *Server) Start() error {
 	plan, err := newDialplan(&s.cfg)
 	if err != nil {
@@ -87,17 +87,17 @@ func (s *Server) boot(addr string) error {
 	return nil
 }
 
-// Addr returns host:port of the event socket. It stays the same over Restart.
+// Addr returns the host:port of the event socket. Restart does not change it.
 func (s *Server) Addr() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.addr
 }
 
-// Password returns the password that auth must say.
+// Password returns the password for auth.
 func (s *Server) Password() string { return s.cfg.Password }
 
-// CoreUUID returns the Core-UUID of the present run.
+// CoreUUID returns the Core-UUID of the current run.
 func (s *Server) CoreUUID() string {
 	if c := s.current(); c != nil {
 		return c.uuid
@@ -118,8 +118,8 @@ func (s *Server) Close() {
 	s.ending.Wait()
 }
 
-// Restart ends FreeSWITCH and starts it again on the same port with a new
-// Core-UUID: all calls are gone, all connections cut without a word.
+// Restart ends FreeSWITCH and starts it again on the same port with a new Core-UUID:
+// all calls are gone, and all connections are cut without a notice.
 func (s *Server) Restart() error {
 	if err := s.Stop(); err != nil {
 		return err
@@ -127,7 +127,7 @@ func (s *Server) Restart() error {
 	return s.Resume()
 }
 
-// Stop ends FreeSWITCH as a crash would: connections are cut and new ones
+// Stop ends FreeSWITCH as a crash would: connections are cut, and new ones are
 // refused until Resume.
 func (s *Server) Stop() error {
 	c := s.endRun()
@@ -158,9 +158,9 @@ func (s *Server) Resume() error {
 	return err
 }
 
-// Shutdown ends FreeSWITCH as an operator does: a SHUTDOWN event, every call
-// hung up with SYSTEM_SHUTDOWN, a notice on every socket, then the sockets
-// close (z_shutdown_while_connected). Resume starts it again.
+// Shutdown ends FreeSWITCH as an operator does: it sends a SHUTDOWN event, hangs up
+// every call with SYSTEM_SHUTDOWN, sends a notice on every socket, and then closes
+// the sockets (z_shutdown_while_connected). Resume starts it again.
 func (s *Server) Shutdown() {
 	if c := s.endRun(); c != nil {
 		defer s.ending.Done()
@@ -179,9 +179,9 @@ func (s *Server) endRun() *core {
 	return c
 }
 
-// CutConnections closes every event socket, in both directions, without a
-// notice, and returns how many there were. Calls go on unless they depended on
-// their outbound socket.
+// CutConnections closes every event socket, in both directions, without a notice,
+// and returns how many there were. Calls go on, unless they depend on their
+// outbound socket.
 func (s *Server) CutConnections() int {
 	c := s.current()
 	if c == nil {
@@ -225,8 +225,8 @@ func (s *Server) Beat() {
 	}
 }
 
-// API runs an api command and returns its output, as a client would get it.
-// It returns when the command has ended, or with an empty string when ctx ends.
+// API runs an api command and returns its output, as a client would get it. It returns when
+// the command has ended, or an empty string when ctx ends.
 func (s *Server) API(ctx context.Context, command string) string {
 	c := s.enter()
 	if c == nil {
