@@ -1,12 +1,12 @@
-// Package check has ready-made functions for observability.Check: does Redis
-// answer, does a port accept, does a URL answer well.
+// Package check has ready-made functions for observability.Check: does Redis answer,
+// does a port accept connections, does a URL answer without an error.
 //
 //	err := obs.AddCheck(observability.Check{
 //		Name: "redis", Run: check.Redis(client), Critical: true,
 //	})
 //
-// All heed the context they are given, and are safe for concurrent use. Their errors
-// may hold addresses, never passwords.
+// All obey their context and are safe for concurrent use. Their errors may hold
+// addresses, but never passwords.
 package check
 
 import (
@@ -20,8 +20,8 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// Redis returns a check that Redis answers PING. The client is the app's own, so
-// that the check sees what the app sees; it stays open.
+// Redis returns a check that Redis answers PING. Pass the app's own client, so that
+// the check sees what the app sees; it stays open.
 func Redis(client redis.UniversalClient) func(context.Context) error {
 	return func(ctx context.Context) error {
 		if err := client.Ping(ctx).Err(); err != nil {
@@ -31,8 +31,8 @@ func Redis(client redis.UniversalClient) func(context.Context) error {
 	}
 }
 
-// TCP returns a check that addr, host:port, accepts a connection, which is closed
-// at once.
+// TCP returns a check that addr (host:port) accepts a connection, which it closes at
+// once.
 func TCP(addr string) func(context.Context) error {
 	return func(ctx context.Context) error {
 		var d net.Dialer
@@ -44,9 +44,9 @@ func TCP(addr string) func(context.Context) error {
 	}
 }
 
-// HTTP returns a check that a GET of rawURL answers with a status below 400 after
-// redirects. The user info of the URL is sent and never shown. client may be nil,
-// for one that keeps no connection open between checks.
+// HTTP returns a check that a GET of rawURL answers with a status below 400, after
+// redirects. The user info of the URL is sent but never shown. A nil client means
+// one that keeps no connection open between checks.
 func HTTP(rawURL string, client *http.Client) func(context.Context) error {
 	if client == nil {
 		client = &http.Client{Transport: &http.Transport{
