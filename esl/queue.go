@@ -60,7 +60,7 @@ func newEventQueue(limits QueueLimits) *eventQueue {
 	return q
 }
 
-// push appends a batch. When the queue is full it calls full, and waits for space
+// push appends a batch. When the queue is full it calls full, once, and waits for space
 // if full says so. It reports whether the batch was taken.
 func (q *eventQueue) push(batch []*Event, full func() (wait bool)) bool {
 	size := 0
@@ -69,19 +69,18 @@ func (q *eventQueue) push(batch []*Event, full func() (wait bool)) bool {
 	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	// A batch larger than the queue still gets in once the queue is empty.
-	for !q.closed && len(q.events) > q.head &&
-		(len(q.events)-q.head+len(batch) > q.limits.Events || q.bytes+size > q.limits.Bytes) {
+	for told := false; !q.closed && !q.fits(len(batch), size); {
+		if told {
+			q.space.Wait()
+			continue
+		}
 		q.mu.Unlock()
 		wait := full()
-		q.mu.Lock()
+		q.mu.Lock() // there may be room by now, made while nobody waited for it
 		if !wait {
 			return false
 		}
-		if q.closed || len(q.events) == q.head {
-			break
-		}
-		q.space.Wait()
+		told = true
 	}
 	if q.closed {
 		return false
@@ -95,6 +94,13 @@ func (q *eventQueue) push(batch []*Event, full func() (wait bool)) bool {
 	q.bytes += size
 	q.signal()
 	return true
+}
+
+// fits reports whether there is room for so many events of that size. A batch larger than the
+// queue still gets in once the queue is empty.
+func (q *eventQueue) fits(n, size int) bool {
+	waiting := len(q.events) - q.head
+	return waiting == 0 || waiting+n <= q.limits.Events && q.bytes+size <= q.limits.Bytes
 }
 
 func (q *eventQueue) signal() {
