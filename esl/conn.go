@@ -198,17 +198,18 @@ func (c *Conn) fail(cause error) {
 // when the silence so far can reach the limit.
 func (c *Conn) checkIdle() {
 	limit := c.idleTimeout()
+	patience := limit
 	if c.runsAPI() && c.doubted.Load() != c.lastRead.Load() {
-		limit *= apiPatience
+		patience *= apiPatience
 	}
 	stalled := c.stalled.Load() // first: a pause that ends meanwhile has counted as a read
-	left := limit - (time.Since(c.begun) - time.Duration(c.lastRead.Load()))
+	left := patience - (time.Since(c.begun) - time.Duration(c.lastRead.Load()))
 	switch {
 	case limit <= 0: // lifted while the timer fired
 	case stalled:
 		c.idle.Reset(limit)
 	case left > 0:
-		c.idle.Reset(left)
+		c.idle.Reset(min(left, limit)) // the api command may end long before
 	default:
 		c.fail(ErrIdle)
 	}

@@ -309,13 +309,13 @@ func TestOutboundRecordings(t *testing.T) {
 }
 
 // TestIdleTimeoutWhileAnAPICommandRuns: FreeSWITCH sends no heartbeat meanwhile, so
-// silence proves less.
+// silence proves less. Once it has answered silence proves as much as ever.
 func TestIdleTimeoutWhileAnAPICommandRuns(t *testing.T) {
-	const limit = 60 * time.Millisecond
+	const limit = 200 * time.Millisecond
 	c, far := connected(t, esl.ConnConfig{IdleTimeout: limit})
 	done := start(func() (string, error) { return c.API(within(t), "originate user/1000 &park") })
 	far.next()
-	silence := time.NewTimer(2 * limit)
+	silence := time.NewTimer(limit * 5 / 4)
 	defer silence.Stop()
 	select {
 	case <-silence.C:
@@ -326,7 +326,11 @@ func TestIdleTimeoutWhileAnAPICommandRuns(t *testing.T) {
 	if got := receive(t, done, "the reply"); got.err != nil {
 		t.Error(got.err)
 	}
+	answered := time.Now()
 	if err := ended(t, c); !errors.Is(err, esl.ErrIdle) {
 		t.Errorf("got %v, want ErrIdle", err)
+	}
+	if silent := time.Since(answered); silent > 3*limit {
+		t.Errorf("ended after a silence of %v, want one of %v", silent, limit)
 	}
 }
