@@ -266,7 +266,7 @@ func (c *Conn) writeOut(wait bool) (more bool) {
 		c.handed -= uint64(len(out) - n) // before fail tells who waits what was sent
 		c.mu.Unlock()
 	}
-	if err != nil {
+	if err != nil && !fromPeer(err) { // else reading comes to the end as well, behind what has arrived
 		c.fail(err)
 	}
 	c.mu.Lock()

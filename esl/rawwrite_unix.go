@@ -72,3 +72,8 @@ func (w *rawWriter) once(fd uintptr) (done bool) {
 		return true
 	}
 }
+
+// fromPeer reports whether an error of writing says that the peer has closed the connection.
+func fromPeer(err error) bool {
+	return errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNRESET)
+}
