@@ -149,35 +149,46 @@ func (c *Client) connect(ctx context.Context) (*Conn, Up, error) {
 	}
 	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
 	defer stop()
+	ctx, cancel := context.WithTimeoutCause(ctx, c.cfg.DialTimeout, errDialTimeout)
+	defer cancel()
+	if err := c.resubscribe(ctx, conn); err != nil {
+		_ = conn.Close()
+		c.mu.Lock()
+		c.events = nil
+		c.mu.Unlock()
+		return nil, Up{}, err
+	}
+	return conn, c.stand(ctx, conn), nil
+}
+
+// resubscribe asks a fresh connection for everything. Who calls Subscribe meanwhile comes behind
+// it: events must not come before the filters.
+func (c *Client) resubscribe(ctx context.Context, conn *Conn) error {
+	c.subscribing <- struct{}{} // nobody holds it for long: the connection before has ended
+	defer func() { <-c.subscribing }()
 	c.mu.Lock()
 	cmds, unanswered := c.sub.commands(), c.sub.unanswered
 	c.sub.unanswered, c.events = nil, conn
 	c.mu.Unlock()
-	up, err := c.enter(ctx, conn, cmds)
-	if err != nil {
-		_ = conn.Close()
-		var refused *ReplyError
-		c.mu.Lock()
-		c.events = nil
-		if errors.As(err, &refused) {
-			c.sub.remove(unanswered)
-		} else {
-			c.sub.unanswered = append(unanswered, c.sub.unanswered...)
-		}
-		c.mu.Unlock()
-		return nil, Up{}, err
+	_, err := conn.Pipeline(ctx, cmds...)
+	if err == nil {
+		return nil
 	}
-	return conn, up, nil
+	err = fmt.Errorf("esl: subscribing to %v: %w", c.Subscriptions(), err)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var refused *ReplyError
+	if errors.As(err, &refused) {
+		c.sub.remove(unanswered)
+	} else {
+		c.sub.unanswered = unanswered
+	}
+	return err
 }
 
-// enter subscribes first and asks for the sequence afterwards, so that whatever
+// stand asks where FreeSWITCH stands, once it is subscribed to, so that whatever
 // was created before the answer is either delivered or within the bound.
-func (c *Client) enter(ctx context.Context, conn *Conn, cmds []Command) (Up, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, c.cfg.DialTimeout, errDialTimeout)
-	defer cancel()
-	if _, err := conn.Pipeline(ctx, cmds...); err != nil {
-		return Up{}, fmt.Errorf("esl: subscribing to %v: %w", c.Subscriptions(), err)
-	}
+func (c *Client) stand(ctx context.Context, conn *Conn) Up {
 	up := Up{First: !c.seen.any, Remote: c.cfg.Addr}
 	if c.seen.any {
 		up.Down = time.Since(c.seen.since)
@@ -187,10 +198,10 @@ func (c *Client) enter(ctx context.Context, conn *Conn, cmds []Command) (Up, err
 		// This user may not run uptime, or FreeSWITCH is too busy. The events come all
 		// the same; if the connection is lost again, delivering them will show it.
 		up.MissedUnknown = !up.First
-		return up, nil
+		return up
 	}
 	c.measure(&up, mark)
-	return up, nil
+	return up
 }
 
 // positionTimeout bounds how long the first events wait for FreeSWITCH to tell

@@ -3,6 +3,8 @@ package esl_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -297,4 +299,47 @@ func TestSubscribeToJobsWhileComingUp(t *testing.T) {
 	s.await(t, func(e *esl.Event) bool { return e.Name() == "BACKGROUND_JOB" && strings.Contains(e.Body(), "UP") })
 	client.Close()
 	receive(t, ended, "Serve")
+}
+
+// TestSubscribeBehindTheFilters: events that no filter would let through do not come because a
+// subscription is changed while the Client connects.
+func TestSubscribeBehindTheFilters(t *testing.T) {
+	const rounds = 100
+	l := listen(t)
+	var client *esl.Client
+	var asked []<-chan outcome[struct{}] // the goroutine's that serves
+	client, err := esl.NewClient(esl.ClientConfig{
+		Addr: l.Addr().String(), Backoff: quick, Filters: []esl.Filter{{Header: "Unique-ID", Value: "x"}},
+		Hooks: &esl.Hooks{CommandStart: func(ctx context.Context, info esl.CommandInfo) context.Context {
+			if info.Name == "filter" && len(asked) < rounds {
+				class := fmt.Sprintf("late::%d", len(asked))
+				asked = append(asked, start(func() (struct{}, error) { return struct{}{}, client.Subscribe(within(t), class) }))
+				for range 100 {
+					runtime.Gosched() // long enough for it to be first
+				}
+			}
+			return ctx
+		}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := start(func() (struct{}, error) {
+		return struct{}{}, client.Serve(within(t), esl.HandlerFunc(func(context.Context, *esl.Event) {}))
+	})
+	for range rounds {
+		far := accept(t, l)
+		far.send(esl.AppendAuthRequest(nil))
+		far.next()
+		far.reply("+OK accepted")
+		far.expect("filter Unique-ID x")
+		far.fin()
+	}
+	client.Close()
+	receive(t, ended, "Serve")
+	for _, a := range asked {
+		if got := receive(t, a, "Subscribe"); got.err != nil {
+			t.Error(got.err)
+		}
+	}
 }
