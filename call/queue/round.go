@@ -244,7 +244,7 @@ func (s *share) changed(granted []string) {
 		s.asked = time.Time{}
 	}
 	for _, id := range granted {
-		if e := s.entries[id]; e != nil && e.phase == waiting {
+		if e := s.entries[id]; e != nil && e.phase < holding { // or joining: this can overtake the answer that it waits
 			e.needs(now)
 		}
 	}
