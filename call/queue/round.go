@@ -22,7 +22,7 @@ const (
 // round is when the goroutine of a share has to do something by itself. Guarded by share.mu.
 type round struct {
 	renewAt  time.Time     // all entries are due; zero with a backend without leases
-	retryAt  time.Time     // not before, after a failure
+	retryAt  time.Time     // not before, after a failure; zero once that has been tried again
 	hintAt   time.Time     // the backend's View.Next
 	asked    time.Time     // when positions were asked for last
 	calm     time.Duration // how long not to ask again
@@ -84,6 +84,7 @@ func (s *share) collect() (batch []*entry, ops []Op, limit int) {
 	if clock.Before(s.retryAt) && !s.closing {
 		return nil, nil, 0
 	}
+	s.retryAt = time.Time{} // this is the next try, if anything is due at all
 	s.fallDue(clock)
 	take := func(u urgency, most int) {
 		for _, e := range s.entries {
@@ -260,7 +261,7 @@ func (s *share) pause() (wait time.Duration, ok bool) {
 	if s.dirty {
 		next = earliest(next, s.asked.Add(s.calm))
 	}
-	if s.failures > 0 {
+	if !s.retryAt.IsZero() {
 		next = s.retryAt
 	}
 	return max(0, time.Until(next)), !next.IsZero()
