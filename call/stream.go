@@ -111,6 +111,11 @@ func (s *Stream) take() (ev *esl.Event, err error, ok bool) {
 		s.bytes += ev.Size()
 		s.events[0] = nil
 		s.events = s.events[1:]
+	}
+	if len(s.events) > 0 || s.err != nil {
+		s.signal() // there may be other readers, and one token stands for all that waits
+	}
+	if ev != nil {
 		return ev, nil, true
 	}
 	return nil, s.err, s.err != nil
