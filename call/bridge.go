@@ -201,7 +201,7 @@ func (c *Channel) notConnected(ctx context.Context, other *Channel, err error) e
 func (c *Channel) connected(ctx context.Context, w *waiter, other *Channel) error {
 	select {
 	case ev := <-w.found:
-		_, err := found(ev)
+		_, err := c.found(ev)
 		return err
 	case <-other.Done():
 		if _, came, err := c.forgetUnlessCame(w); came {
@@ -256,7 +256,7 @@ func (c *Channel) Bridge(ctx context.Context, other *Channel) (b Bridged, err er
 func (c *Channel) parted(ctx context.Context, apart *waiter, other *Channel) error {
 	select {
 	case ev := <-apart.found:
-		_, err := found(ev)
+		_, err := c.found(ev)
 		return err
 	case <-other.Done():
 		if isHangup(other.Err()) {

@@ -139,7 +139,7 @@ func (c *Channel) executeHalting(ctx context.Context, app, arg string, stop halt
 	}
 	select {
 	case ev := <-x.done:
-		return found(ev)
+		return c.found(ev)
 	case <-c.ctx.Done():
 		return x.late(c.Err())
 	case <-ctx.Done():
@@ -151,10 +151,12 @@ func (c *Channel) executeHalting(ctx context.Context, app, arg string, stop halt
 func (x *execution) late(err error) (*esl.Event, error) {
 	select {
 	case ev := <-x.done:
-		return found(ev)
+		if ev != nil {
+			return ev, nil
+		}
 	default:
-		return nil, err
 	}
+	return nil, err
 }
 
 // address is what sendmsg calls the channel: nothing on its own socket.

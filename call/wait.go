@@ -48,7 +48,7 @@ func (c *Channel) forget(w *waiter) {
 func (c *Channel) receive(ctx context.Context, w *waiter) (*esl.Event, error) {
 	select {
 	case ev := <-w.found:
-		return found(ev)
+		return c.found(ev)
 	case <-c.ctx.Done():
 		if ev, came, err := c.forgetUnlessCame(w); came {
 			return ev, err
@@ -66,7 +66,7 @@ func (c *Channel) forgetUnlessCame(w *waiter) (ev *esl.Event, came bool, err err
 	c.forget(w)
 	select {
 	case ev := <-w.found:
-		ev, err := found(ev)
+		ev, err := c.found(ev)
 		return ev, true, err
 	default:
 		return nil, false, nil
@@ -77,11 +77,16 @@ func (c *Channel) forgetUnlessCame(w *waiter) (ev *esl.Event, came bool, err err
 // lost.
 var errMissed = &esl.DisconnectedError{Sent: true, Cause: errors.New("events may have been missed")}
 
-func found(ev *esl.Event) (*esl.Event, error) {
-	if ev == nil {
-		return nil, errMissed
+// found is what a wait returns for what it was woken with. A hangup that had come before the
+// loss is the reason, even if nobody had the time to look.
+func (c *Channel) found(ev *esl.Event) (*esl.Event, error) {
+	if ev != nil {
+		return ev, nil
 	}
-	return ev, nil
+	if hangup, over := c.hangupError(); over {
+		return nil, hangup
+	}
+	return nil, errMissed
 }
 
 // Interrupt makes every operation that waits for an event fail with esl.ErrDisconnected,
@@ -158,8 +163,10 @@ func (c *Channel) waitOn(ctx context.Context, w *waiter, over bool) error {
 	for {
 		select {
 		case ev := <-w.found:
-			_, err := found(ev)
-			return err
+			if ev == nil { // the hangup is no reason here
+				return errMissed
+			}
+			return nil
 		case <-c.over:
 			if _, came, err := c.forgetUnlessCame(w); came {
 				return err
