@@ -50,13 +50,12 @@ func (v verbs) parseRequest(line []byte) (request, error) {
 	if found == 0 {
 		return request{}, errNoRequest
 	}
-	if id, ok := fields["id"]; ok && !bytes.Equal(id, []byte("null")) {
-		r.id = id
-		delete(fields, "id")
-		if id[0] == '{' || id[0] == '[' {
-			r.id = nil
+	if id, ok := fields["id"]; ok {
+		if id[0] != '"' && id[0] != '-' && (id[0] < '0' || id[0] > '9') {
 			return r, invalid("id must be a string or a number")
 		}
+		r.id = id
+		delete(fields, "id")
 	}
 	if found > 1 {
 		return r, invalid("more than one command in a line")

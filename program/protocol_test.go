@@ -97,6 +97,24 @@ func TestDocumentedCommandsAreUnderstood(t *testing.T) {
 	}
 }
 
+// TestIDs has commands with ids of every kind: with one that is neither a string nor a number, a command makes no sense.
+func TestIDs(t *testing.T) {
+	for _, id := range []string{`1`, `0`, `-1.5e3`, `"x"`, `""`, `null`, `true`, `false`, `{}`, `[1]`} {
+		wrong := strings.ContainsAny(id[:1], "ntf{[")
+		for _, call := range []bool{false, true} {
+			_, got, ok, err := program.Parse(call, []byte(`{"api": "status", "id": `+id+`}`))
+			switch {
+			case !ok:
+				t.Errorf("id %s: no command", id)
+			case wrong && (got != nil || err == nil || err.Error() != "id must be a string or a number"):
+				t.Errorf("id %s: %v, to be answered with id %s", id, err, got)
+			case !wrong && (string(got) != id || err != nil):
+				t.Errorf("id %s was read as %s, %v", id, got, err)
+			}
+		}
+	}
+}
+
 // FuzzRequest feeds lines to the hosts' parser and checks what it says of them
 // against the json package alone.
 func FuzzRequest(f *testing.F) {
