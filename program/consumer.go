@@ -66,11 +66,12 @@ type Consumer struct {
 	restarts  chan chan struct{}
 	running   atomic.Bool
 	commands  sync.WaitGroup // of the processes, each carried out on the side
+	pending   gate           // commands not answered yet
 	events    []string       // Events, spelled as FreeSWITCH does
 	following bool           // consumer.ResyncEvent is on
 
 	subscribing sync.Mutex
-	pending     []string // to subscribe to once connected
+	asked       []string // to subscribe to once connected
 }
 
 // maxJobs bounds the commands of a program that are under way besides the one whose
@@ -89,7 +90,7 @@ func (c *Consumer) Register(app *consumer.App) error {
 	c.restarts = make(chan chan struct{})
 	c.connect = sync.Once{}
 	c.client.Store(nil)
-	c.pending = nil
+	c.asked = nil
 	c.events = eventNames(c.Events)
 	c.wantFirst()
 	c.following = slices.Contains(c.events, consumer.ResyncEvent)
@@ -111,8 +112,8 @@ func (c *Consumer) Register(app *consumer.App) error {
 func (c *Consumer) up(ctx context.Context, _ esl.Up) {
 	client := consumer.ClientFrom(ctx)
 	c.subscribing.Lock()
-	pending := c.pending
-	c.pending = nil
+	pending := c.asked
+	c.asked = nil
 	c.client.Store(client)
 	c.subscribing.Unlock()
 	if len(pending) > 0 {
@@ -173,7 +174,7 @@ func (c *Consumer) wantMore(generation int, names []string) *esl.Client {
 	c.want(names)
 	client := c.client.Load()
 	if client == nil {
-		c.pending = append(c.pending, names...)
+		c.asked = append(c.asked, names...)
 	}
 	return client
 }
@@ -248,6 +249,7 @@ func (c *Consumer) Run(ctx context.Context, serve func(context.Context) error) e
 	err := serve(ctx)
 	cancel(esl.ErrClosed) // with the connection gone, waiting for it is in vain
 	close(stop)
+	c.awaitAnswers()
 	c.feed.close()
 	<-done
 	c.commands.Wait()
@@ -255,6 +257,21 @@ func (c *Consumer) Run(ctx context.Context, serve func(context.Context) error) e
 		c.logger().WarnContext(ctx, "the program ended before it had read all events", "events", left)
 	}
 	return err
+}
+
+// answersGrace is how long answers are waited for once no command is carried out any
+// more. They come at once, unless the program goes on writing commands.
+const answersGrace = time.Second
+
+// awaitAnswers has the program learn what became of its commands before nothing more
+// is written to it.
+func (c *Consumer) awaitAnswers() {
+	timer := time.NewTimer(answersGrace)
+	defer timer.Stop()
+	select {
+	case <-c.pending.wait():
+	case <-timer.C:
+	}
 }
 
 // Restart ends the process and starts the program anew, for example when its file has

@@ -29,13 +29,15 @@ func (o *orders) read() {
 			return true
 		}
 		r, err := consumerVerbs.parseRequest(line)
-		switch {
-		case err == errNoRequest:
+		if err == errNoRequest {
 			logOutput(o.c.logger(), slog.LevelInfo, "stdout", o.p.pid(), line, 0)
-		case err != nil:
+			return true
+		}
+		o.c.pending.enter()
+		if err != nil {
 			o.answer(r, nil, err)
-		default:
-			o.turns.add(r)
+		} else if !o.turns.add(r) {
+			o.c.pending.leave()
 		}
 		return true
 	})
@@ -144,6 +146,7 @@ func (o *orders) ended() bool {
 
 // answer sends the reply, or logs a failure nobody asked about or can be told of.
 func (o *orders) answer(r request, result any, err error) {
+	defer o.c.pending.leave()
 	if r.id != nil && o.c.feed.addReply(o.ctx, o.generation, encodeReply(r.id, result, err)) == nil {
 		return
 	}
