@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"maps"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -152,6 +153,26 @@ func TestHealthcheckAsksTheAppItself(t *testing.T) {
 	check := startGenesis(t, "healthcheck", "--observability-host", "192.0.2.1", "--timeout", "100ms")
 	if code := check.wait(); code != 1 || asked.Load() != 0 {
 		t.Errorf("exit code %d, %d requests to the proxy", code, asked.Load())
+	}
+}
+
+// Nobody answers, and somebody loses patience.
+func TestHealthcheckHeedsSignals(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	began := time.Now()
+	check := startGenesis(t, "healthcheck", "--observability-port", port(l.Addr().String()), "--timeout", "1m")
+	asked, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer asked.Close()
+	check.signal(syscall.SIGTERM)
+	if code := check.wait(); code != 1 || time.Since(began) > 30*time.Second {
+		t.Errorf("exit code %d after %v", code, time.Since(began))
 	}
 }
 

@@ -33,6 +33,9 @@ func healthcheck(c *cli.Context) error {
 	if c.NArg() > 0 {
 		return usageError("healthcheck takes no argument, not %q", c.Args().First())
 	}
+	if d := c.Duration("timeout"); d <= 0 { // it would be none
+		return usageError("--timeout %v: a time such as 2s is allowed", d)
+	}
 	host := c.String("observability-host")
 	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
 		host = "127.0.0.1"
@@ -47,7 +50,11 @@ func healthcheck(c *cli.Context) error {
 	}
 	// Straight to the app: a proxy of the environment does not reach this host's ports, or answers for the app.
 	client := &http.Client{Timeout: c.Duration("timeout"), Transport: &http.Transport{DisableKeepAlives: true}}
-	resp, err := client.Get("http://" + net.JoinHostPort(host, port) + path)
+	req, err := http.NewRequestWithContext(c.Context, http.MethodGet, "http://"+net.JoinHostPort(host, port)+path, nil)
+	var resp *http.Response
+	if err == nil {
+		resp, err = client.Do(req)
+	}
 	if err != nil {
 		var broken *url.Error
 		if errors.As(err, &broken) {

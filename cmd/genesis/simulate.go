@@ -153,7 +153,11 @@ func checkSimulate(c *cli.Context) error {
 	}
 	if addr := c.String("outbound"); addr != "" {
 		for one := range strings.SplitSeq(addr, "|") {
-			if _, port, err := net.SplitHostPort(one); err != nil || port == "" {
+			_, port, err := net.SplitHostPort(one)
+			if err == nil && port != "" {
+				_, err = net.LookupPort("tcp", port)
+			}
+			if err != nil || port == "" {
 				return usageError("--outbound %q: HOST:PORT is allowed", one)
 			}
 		}
