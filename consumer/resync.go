@@ -242,8 +242,7 @@ func (t *tracker) attend(client *esl.Client, r *round) {
 	if err == nil {
 		err = t.marked(r)
 	}
-	t.giveUp(r)
-	if err != nil && t.ctx.Err() == nil {
+	if t.giveUp(r) && err != nil && t.ctx.Err() == nil {
 		t.app.logger().WarnContext(t.ctx, "calls that changed unseen are unknown", "error", err)
 	}
 }
@@ -279,13 +278,15 @@ func (t *tracker) marked(r *round) error {
 	}
 }
 
-// giveUp ends r if that has not ended.
-func (t *tracker) giveUp(r *round) {
+// giveUp ends r, and reports false if that has ended: by its mark, or because a later comparison has taken over.
+func (t *tracker) giveUp(r *round) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.round == r {
-		t.round = nil
+	if t.round != r {
+		return false
 	}
+	t.round = nil
+	return true
 }
 
 // compareAgain is how long to wait before a comparison that failed is tried again.

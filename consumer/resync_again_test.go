@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/genesis-esl/genesis/consumer"
 	"github.com/genesis-esl/genesis/esl"
 	"github.com/genesis-esl/genesis/esl/esltest"
 )
@@ -93,6 +94,43 @@ func TestComparisonAgain(t *testing.T) {
 	defer known.mu.Unlock()
 	if known.begun["begun"] != 1 {
 		t.Errorf("the call began %d times, told by comparison: %v", known.begun["begun"], known.resyncs)
+	}
+}
+
+// TestComparisonTakenOver: a comparison that fails once the one of a later connection has taken over is nothing to warn of.
+func TestComparisonTakenOver(t *testing.T) {
+	var lists atomic.Int64
+	up, events := make(chan esl.Up, 2), make(chan net.Conn, 10)
+	server := esltest.NewUnstartedServer(esltest.Config{APICommands: map[string]func(context.Context, string) string{
+		"show": func(context.Context, string) string {
+			if lists.Add(1) > 1 {
+				return `{"row_count":1,"rows":[{"uuid":"begun"}]}`
+			}
+			nc := <-events
+			await(t, up, "the first connection")
+			_ = nc.Close()
+			await(t, up, "the second connection")
+			return "-ERR too late"
+		},
+	}})
+	if err := server.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(server.Close)
+	app, warnings := following()
+	told := make(chan string, 1)
+	app.HandleFunc(consumer.ResyncEvent, func(_ context.Context, ev *esl.Event) error { told <- ev.UUID(); return nil })
+	app.OnUp(func(_ context.Context, u esl.Up) { up <- u })
+	serveAs(t, app, esl.ClientConfig{Addr: server.Addr(), Dial: func(ctx context.Context, network, addr string) (net.Conn, error) {
+		nc, err := new(net.Dialer).DialContext(ctx, network, addr)
+		events <- nc // that for commands comes later
+		return nc, err
+	}})
+	await(t, told, "the call")
+	select {
+	case line := <-warnings:
+		t.Errorf("logged %q", line)
+	default:
 	}
 }
 
