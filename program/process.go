@@ -109,6 +109,7 @@ func (p *process) wait() {
 	_ = p.stderr.SetReadDeadline(time.Unix(1, 0))
 	_ = p.stdin.SetWriteDeadline(time.Unix(1, 0))
 	close(p.done)
+	reapGroup(p.pid())
 }
 
 // stop makes the program end and returns when it has; true when it took a signal.
