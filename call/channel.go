@@ -43,8 +43,9 @@ const (
 	defaultStreamBytes  = 16 << 20
 )
 
-// Channel is one leg of a call. Its methods are safe for concurrent use; FreeSWITCH
-// runs operations that were started at the same time one after the other.
+// Channel is one leg of a call: that of an outbound.Session, or one made by a
+// Controller or New. Its methods are safe for concurrent use; FreeSWITCH runs
+// operations that were started at the same time one after the other.
 //
 // The owner of the connection feeds the channel with HandleEvent and ends it with
 // Lost, as outbound.Session and Controller do.

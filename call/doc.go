@@ -25,9 +25,10 @@
 //
 // An operation takes its arguments as data. It refuses line breaks with
 // esl.ErrInjection. It refuses "${", which FreeSWITCH would expand to a variable or
-// to the output of an api command, with ErrUnencodable. Dial strings are built from
-// legs and variables (To, User, Gateway, Vars …), which are escaped. Only the
-// arguments of Execute and RawDial are passed on as they are.
+// to the output of an api command, and a leading "%[", which would set variables,
+// with ErrUnencodable. Dial strings are built from legs and variables (To, User,
+// Gateway, Vars …), which are escaped. Only the arguments of Execute and RawDial are
+// passed on as they are.
 //
 // # Two ways to have channels
 //

@@ -13,7 +13,8 @@ import (
 
 // Handler handles events. A Client calls it on one goroutine, in the order in which
 // FreeSWITCH sent the events, and never on the goroutine that reads the socket.
-// While it is busy, events wait in the connection's queue.
+// While it is busy, events wait in the connection's queue. ctx ends when Serve has
+// to return; a panic is not caught.
 type Handler interface {
 	HandleEvent(ctx context.Context, event *Event)
 }
@@ -99,7 +100,8 @@ type ClientConfig struct {
 // else on a socket while it runs an api command, and a slow handler must not hold
 // up replies.
 //
-// Its methods are safe for concurrent use; Serve may be called once.
+// Its methods are safe for concurrent use; Serve may be called once. Make one with
+// NewClient.
 type Client struct {
 	cfg    ClientConfig
 	closed chan struct{}

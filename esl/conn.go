@@ -39,7 +39,8 @@ type ConnConfig struct {
 	IdleTimeout time.Duration
 }
 
-// Conn is one event socket connection. Its methods are safe for concurrent use.
+// Conn is one event socket connection, made by Dial, Accept or NewConn. Its methods
+// are safe for concurrent use.
 //
 // Commands are pipelined: each takes its place in the reply queue as it is written,
 // and replies are matched in order. A caller whose context ends leaves its place

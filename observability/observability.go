@@ -13,8 +13,8 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// Observability holds the health, the metrics and the telemetry of one process. All its
-// methods are safe for concurrent use.
+// Observability holds the health, the metrics and the telemetry of one process. Make
+// one with New. All its methods are safe for concurrent use.
 type Observability struct {
 	config Config
 	log    *slog.Logger

@@ -36,8 +36,8 @@ type Config struct {
 	Logger *slog.Logger
 }
 
-// Queues gives access to the queues of one backend. It is safe for concurrent use. While nobody in this process
-// waits or holds a slot, it has no goroutine and no connection of its own.
+// Queues gives access to the queues of one backend. Make one with New. It is safe for concurrent use. While
+// nobody in this process waits or holds a slot, it has no goroutine and no connection of its own.
 type Queues struct {
 	backend  Backend
 	limit    int

@@ -48,7 +48,8 @@ type Answer struct {
 	Missed []Attempt
 }
 
-// Attempt is a destination that did not take the call.
+// Attempt is a destination that did not take the call, with its index in the list
+// given.
 type Attempt struct {
 	Destination Destination
 	Index       int
@@ -106,8 +107,8 @@ type Config struct {
 	Logger *slog.Logger
 }
 
-// Ringer rings destinations. It is safe for concurrent use; a program needs only
-// one.
+// Ringer rings destinations. Make one with New. It is safe for concurrent use; a program
+// needs only one.
 type Ringer struct {
 	balancer Balancer
 	tel      *telemetry

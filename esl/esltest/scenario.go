@@ -58,14 +58,15 @@ type Scenario struct {
 	Events []ScenarioEvent `yaml:"events"`
 }
 
-// ScenarioExtension is an Extension in a file.
+// ScenarioExtension is an Extension in a file; see there for the fields.
 type ScenarioExtension struct {
 	Match   string   `yaml:"match"`
 	Name    string   `yaml:"name"`
 	Actions []Action `yaml:"actions"`
 }
 
-// ScenarioEndpoint is an Endpoint in a file. With NoAnswer it rings forever.
+// ScenarioEndpoint is an Endpoint in a file; see there for the fields. With
+// NoAnswer it rings forever.
 type ScenarioEndpoint struct {
 	Match    string        `yaml:"match"`
 	Ring     time.Duration `yaml:"ring"`
@@ -76,7 +77,8 @@ type ScenarioEndpoint struct {
 	Digits   string        `yaml:"digits"`
 }
 
-// ScenarioCall is one call, or Count calls, Every apart.
+// ScenarioCall is one call, or Count calls, Every apart. The fields from From to
+// Actions are those of CallConfig.
 type ScenarioCall struct {
 	// After is the time from the start of the scenario to the first call.
 	After time.Duration `yaml:"after"`
@@ -107,7 +109,8 @@ type ScenarioStep struct {
 }
 
 // ScenarioEvent is an event to fire: its Name is an event name, or a subclass of
-// CUSTOM.
+// CUSTOM. After is the time from the start of the scenario. It is fired Count times
+// (default 1), Every apart.
 type ScenarioEvent struct {
 	After   time.Duration `yaml:"after"`
 	Every   time.Duration `yaml:"every"`

@@ -9,7 +9,8 @@ import (
 	"time"
 )
 
-// Server is a simulated FreeSWITCH. Its methods are safe for concurrent use.
+// Server is a simulated FreeSWITCH. Make one with NewServer or NewUnstartedServer. Its
+// methods are safe for concurrent use.
 type Server struct {
 	cfg  Config
 	plan *dialplan
