@@ -34,10 +34,10 @@ func (s *seen) note(e *Event) {
 
 // Serve connects, subscribes and hands events to h. It does so again after every loss, until
 // ctx ends (it then returns nil), Close is called (ErrClosed), ClientConfig.GiveUp has passed,
-// or an error occurs that another attempt cannot mend. Such errors, at the first connection
-// only, are ErrAuthentication, ErrAccessDenied, and a *ReplyError when this user may not have
-// these events. Later on Serve retries after these too, because a FreeSWITCH that is reloading
-// its configuration refuses everybody.
+// or an error occurs that another attempt cannot fix. At the first connection, such errors are
+// ErrAuthentication, ErrAccessDenied, and a *ReplyError when this user may not have these
+// events. Later on Serve retries after these too, because a FreeSWITCH that is reloading its
+// configuration refuses everybody.
 //
 // The wait before it dials again grows with every failure (see Backoff), and with every
 // connection in a row that lasts for less than Backoff.Max.

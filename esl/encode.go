@@ -49,10 +49,10 @@ func upperHex(c byte) bool {
 	return '0' <= c && c <= '9' || 'A' <= c && c <= 'F'
 }
 
-// AppendEvent appends one complete event frame in the given format. A body that
-// is not empty adds the Content-Length that FreeSWITCH adds behind the headers.
-// A value ARRAY::a|:b is written as FreeSWITCH writes a header with several
-// values: a JSON array, or one XML element each.
+// AppendEvent appends one complete event frame in the given format. A body that is
+// not empty adds the Content-Length that FreeSWITCH adds after the headers. A value
+// ARRAY::a|:b is written as FreeSWITCH writes a header with several values: a JSON
+// array, or one XML element each.
 func AppendEvent(dst []byte, f Format, headers []Header, body string) []byte {
 	frame, length, start := openEventFrame(dst, f)
 	switch f {
