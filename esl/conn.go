@@ -67,6 +67,7 @@ type Conn struct {
 	begun    time.Time    // of the monotonic clock, which nobody can set
 	lastRead atomic.Int64 // nanoseconds since begun
 	doubted  atomic.Int64 // lastRead when doubt was called, -1 before
+	overdue  atomic.Int64 // lastRead when the limit was found to be reached, -1 before
 	idle     *time.Timer
 	// direct writes what the socket has room for, on whichever goroutine has a command.
 	// It is nil where writing may have to wait: a net.Pipe has no buffer, and TLS may
@@ -108,6 +109,7 @@ func NewConn(nc net.Conn, cfg ConnConfig) *Conn {
 		begun:   time.Now(),
 	}
 	c.doubted.Store(-1)
+	c.overdue.Store(-1)
 	if c.hooks == nil {
 		c.hooks = &Hooks{}
 	}
@@ -204,13 +206,18 @@ func (c *Conn) checkIdle() {
 		patience *= apiPatience
 	}
 	stalled := c.stalled.Load() // first: a pause that ends meanwhile has counted as a read
-	left := patience - (time.Since(c.begun) - time.Duration(c.lastRead.Load()))
+	read := c.lastRead.Load()
+	left := patience - (time.Since(c.begun) - time.Duration(read))
 	switch {
 	case limit <= 0: // lifted while the timer fired
 	case stalled:
 		c.idle.Reset(limit)
 	case left > 0:
 		c.idle.Reset(min(left, limit)) // the api command may end long before
+	case c.overdue.Swap(read) != read:
+		// A process that was stopped for as long, as Ctrl-Z or docker pause does, goes on here, too:
+		// what has come meanwhile is read first.
+		c.idle.Reset(min(limit/4, time.Second))
 	default:
 		c.fail(ErrIdle)
 	}
