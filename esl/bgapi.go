@@ -207,20 +207,21 @@ func (c *Conn) job(ctx context.Context, cmd string) (*Event, error) {
 	}
 }
 
-// finishJob gives a BACKGROUND_JOB event to whoever awaits it. It reports whether
-// the event ends here because the application did not ask for such events.
-func (c *Conn) finishJob(e *Event) bool {
+// whose tells who awaits a BACKGROUND_JOB event, nil for nobody, and whether the application asked
+// for such events, too.
+func (c *Conn) whose(e *Event) (awaits chan<- answer, app bool) {
+	id := e.Get("Job-UUID")
 	c.mu.Lock()
-	done := c.jobs.waiting[e.Get("Job-UUID")]
-	apps := c.jobs.apps
-	c.mu.Unlock()
-	if done != nil {
-		select {
-		case done <- answer{event: e}:
-		default: // a second event for the same job
-		}
+	defer c.mu.Unlock()
+	return c.jobs.waiting[id], c.jobs.apps
+}
+
+// finishJob gives a BACKGROUND_JOB event to whoever awaits it, if anybody does.
+func finishJob(awaits chan<- answer, e *Event) {
+	select {
+	case awaits <- answer{event: e}:
+	default: // nobody, or a second event for the same job
 	}
-	return !apps
 }
 
 // NewUUID returns a random UUID (version 4), as FreeSWITCH takes them for jobs,

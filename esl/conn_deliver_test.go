@@ -1,6 +1,7 @@
 package esl_test
 
 import (
+	"bytes"
 	"context"
 	"slices"
 	"strings"
@@ -77,5 +78,65 @@ func TestHeartbeatsInOnePiece(t *testing.T) {
 				t.Errorf("read %v, %v", e, err)
 			}
 		}
+	}
+}
+
+// TestJobsAreBehindEvents: whoever has the result of a job knows that what came before it has been
+// delivered, or can be read.
+func TestJobsAreBehindEvents(t *testing.T) {
+	const rounds = 500
+	delivered := 0 // the goroutine's that reads, but where a result has come from it
+	for name, cfg := range map[string]esl.ConnConfig{
+		"delivered": {Deliver: func(e *esl.Event) {
+			if e.Name() == "DTMF" {
+				delivered++
+			}
+		}},
+		"queued": {},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c, far := connected(t, cfg)
+			played := start(func() (struct{}, error) {
+				behind := bytes.Repeat(event("CHANNEL_STATE"), 20)
+				for {
+					request, err := far.requests.Next()
+					if err != nil {
+						return struct{}{}, nil
+					}
+					out := esl.AppendReply(nil, "+OK")
+					if id := request.Get("Job-UUID"); id != "" {
+						out = slices.Concat(out, event("DTMF"), jobEvent(id, "+OK"), behind)
+					}
+					if _, err := far.nc.Write(out); err != nil {
+						return struct{}{}, err
+					}
+				}
+			})
+			gone, leave := context.WithCancel(t.Context())
+			leave()
+			for round := range rounds {
+				if _, err := c.BgAPI(within(t), "status"); err != nil {
+					t.Fatalf("round %d: %v", round, err)
+				}
+				if cfg.Deliver != nil {
+					if delivered != round+1 {
+						t.Fatalf("round %d: %d events have been delivered", round, delivered)
+					}
+					continue
+				}
+				if e, err := c.ReadEvent(gone); err != nil || e.Name() != "DTMF" {
+					t.Fatalf("round %d: read %v, %v", round, e, err)
+				}
+				for range 20 {
+					if _, err := c.ReadEvent(within(t)); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			c.Close()
+			if got := receive(t, played, "the peer"); got.err != nil {
+				t.Error(got.err)
+			}
+		})
 	}
 }

@@ -117,10 +117,29 @@ func (c *Conn) takeEvent(frame Frame) error {
 			c.hooks.Heartbeat(e)
 		}
 	case backgroundJobID:
-		if c.finishJob(e) {
-			return nil
-		}
+		return c.takeJob(e)
 	}
+	return c.keep(e)
+}
+
+// takeJob takes the result of a job. Events that came before are there before whoever awaits it
+// has it, as with a reply.
+func (c *Conn) takeJob(e *Event) (err error) {
+	awaits, app := c.whose(e)
+	if app {
+		err = c.keep(e)
+	}
+	if awaits != nil {
+		if err == nil {
+			err = c.flushBatch()
+		}
+		finishJob(awaits, e)
+	}
+	return err
+}
+
+// keep puts an event in the batch that is for the application.
+func (c *Conn) keep(e *Event) error {
 	if c.queue == nil && c.cfg.Deliver == nil {
 		return nil
 	}
@@ -180,8 +199,12 @@ func (c *Conn) leave() (n int) {
 		if e == nil && err == nil {
 			continue // no event
 		}
-		if err == nil && e.id == backgroundJobID && c.finishJob(e) {
-			continue
+		if err == nil && e.id == backgroundJobID {
+			awaits, app := c.whose(e)
+			finishJob(awaits, e)
+			if !app {
+				continue
+			}
 		}
 		n++
 	}
