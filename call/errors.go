@@ -113,3 +113,15 @@ func isRefused(err error) bool {
 	var refused *esl.ReplyError
 	return errors.As(err, &refused)
 }
+
+// isGone tells whether FreeSWITCH says that there is no such channel.
+func isGone(err error) bool {
+	var refused *esl.ReplyError
+	if !errors.As(err, &refused) {
+		return false
+	}
+	text := strings.ToLower(refused.Text)
+	return strings.Contains(text, "no such channel") || strings.Contains(text, "invalid session id") ||
+		strings.Contains(text, "no such session") || strings.Contains(text, "cannot locate session") ||
+		strings.Contains(text, "invalid uuid")
+}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/genesis-esl/genesis/esl"
@@ -20,6 +21,8 @@ type application struct {
 	id    string // comes back as Application-UUID
 	lock  bool   // queue behind the running application
 	loops int
+
+	made *atomic.Bool // set when it is about to be sent; may be nil
 }
 
 // longArgument is where an argument moves from a header into the body.
@@ -27,6 +30,9 @@ const longArgument = 2048
 
 // BuildMessage writes the message.
 func (a application) BuildMessage() string {
+	if a.made != nil {
+		a.made.Store(true)
+	}
 	var b strings.Builder
 	b.Grow(len(a.app) + len(a.arg) + 192)
 	b.WriteString("sendmsg")
@@ -62,6 +68,7 @@ type execution struct {
 	peer    string          // whom the call was connected with since it began; guarded by the channel's mutex
 	done    chan *esl.Event // holds its CHANNEL_EXECUTE_COMPLETE; nil when that may have been missed
 	left    bool            // its caller has gone while it waits for its turn
+	made    atomic.Bool     // its message may have been sent
 }
 
 // halt stops what more than a break has to stop. peer is whom the application has
@@ -133,8 +140,8 @@ func (c *Channel) executeHalting(ctx context.Context, app, arg string, stop halt
 			c.drop(x)
 		}
 	}()
-	_, err = c.t.Send(ctx, application{uuid: c.address(), app: app, arg: arg, id: x.id, lock: c.mode != AsyncSingle})
-	if err != nil {
+	msg := application{uuid: c.address(), app: app, arg: arg, id: x.id, lock: c.mode != AsyncSingle, made: &x.made}
+	if _, err = c.t.Send(ctx, msg); err != nil {
 		return nil, c.sendFailed(ctx, x, err)
 	}
 	select {
@@ -234,6 +241,9 @@ func (c *Channel) drop(x *execution) {
 // sendFailed makes sense of an error of sendmsg.
 func (c *Channel) sendFailed(ctx context.Context, x *execution, err error) error {
 	if ctx.Err() != nil && c.ctx.Err() == nil {
+		if !x.made.Load() { // it ended before
+			return c.ended(ctx)
+		}
 		return c.stop(ctx, x)
 	}
 	return c.explain(ctx, err)
@@ -270,18 +280,6 @@ func (c *Channel) explain(ctx context.Context, err error) error {
 		return c.Err()
 	}
 	return err
-}
-
-// isGone tells whether FreeSWITCH says that there is no such channel.
-func isGone(err error) bool {
-	var refused *esl.ReplyError
-	if !errors.As(err, &refused) {
-		return false
-	}
-	text := strings.ToLower(refused.Text)
-	return strings.Contains(text, "no such channel") || strings.Contains(text, "invalid session id") ||
-		strings.Contains(text, "no such session") || strings.Contains(text, "cannot locate session") ||
-		strings.Contains(text, "invalid uuid")
 }
 
 // Break stops the application that runs on the channel, if one does; the operation that waits

@@ -155,6 +155,9 @@ func (c *Conn) subscribeJobs(ctx context.Context) error {
 // quietly sends a command of our own about BACKGROUND_JOB, which is not to be taken
 // for one of the application's.
 func (c *Conn) quietly(ctx context.Context, line string) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
 	_, err := c.roundTrip(ctx, []byte(line+"\n\n"), fromUs)
 	return err
 }

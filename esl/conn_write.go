@@ -78,6 +78,9 @@ func (q *replyQueue) drain() []*waiter {
 // cause when ctx ended first. In that last case the command may still run, and its
 // reply is discarded when it comes. Nothing is written when ctx has ended already.
 func (c *Conn) Send(ctx context.Context, cmd Command) (*Reply, error) {
+	if ctx.Err() != nil { // first: a command that is built is written, which its BuildMessage may note
+		return nil, context.Cause(ctx)
+	}
 	message, err := encodeCommand(cmd)
 	if err != nil {
 		return nil, err
@@ -134,9 +137,6 @@ func (c *Conn) API(ctx context.Context, cmd string) (string, error) {
 }
 
 func (c *Conn) roundTrip(ctx context.Context, message []byte, from sender) (*Reply, error) {
-	if ctx.Err() != nil {
-		return nil, context.Cause(ctx)
-	}
 	info := c.commandStart(ctx, message)
 	var one [1]*waiter
 	places, err := c.enqueue(one[:0], from, message)
