@@ -19,6 +19,9 @@ import (
 
 func serveConsumer(app *consumer.App) serveFunc {
 	return func(ctx context.Context, r *run) error {
+		hooks := app.Hooks
+		defer func() { app.Hooks = hooks }()
+		app.Hooks = r.consumerHooks(hooks)
 		r.obs.SetAppRunning(true)
 		defer r.obs.SetAppRunning(false)
 		return r.connect(ctx, app)
@@ -29,6 +32,7 @@ func serveConsumer(app *consumer.App) serveFunc {
 func serveProgram(p *program.Consumer) serveFunc {
 	return func(ctx context.Context, r *run) error {
 		app := consumer.New()
+		app.Hooks = r.consumerHooks(nil) // the program tells what it has not read once the app has been served
 		told, logger := p.OnRunning, p.Logger
 		defer func() { p.OnRunning, p.Logger = told, logger }()
 		p.OnRunning = func(running bool) {
@@ -52,9 +56,8 @@ func (r *run) connect(ctx context.Context, app *consumer.App) error {
 	if err := app.Err(); err != nil {
 		return &ConfigError{Name: "app", Err: err}
 	}
-	hooks, logger, drain := app.Hooks, app.Logger, app.DrainTimeout
-	defer func() { app.Hooks, app.Logger, app.DrainTimeout = hooks, logger, drain }()
-	app.Hooks = r.consumerHooks(hooks)
+	logger, drain := app.Logger, app.DrainTimeout
+	defer func() { app.Logger, app.DrainTimeout = logger, drain }()
 	if logger == nil {
 		app.Logger = r.log
 	}

@@ -3,6 +3,7 @@ package genesis_test
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net"
 	"net/http"
 	"strings"
@@ -13,8 +14,10 @@ import (
 	"github.com/genesis-esl/genesis/consumer"
 	"github.com/genesis-esl/genesis/esl"
 	"github.com/genesis-esl/genesis/esl/esltest"
+	"github.com/genesis-esl/genesis/internal/testbed"
 	"github.com/genesis-esl/genesis/observability"
 	"github.com/genesis-esl/genesis/outbound"
+	"github.com/genesis-esl/genesis/program"
 )
 
 // A stop turns /ready to 503 first; what runs is finished; then RunContext returns nil.
@@ -85,6 +88,24 @@ func TestOwnHooks(t *testing.T) {
 	}
 	if app.Hooks != own || app.Logger != nil {
 		t.Error("the app was left with hooks or a logger that are not its own")
+	}
+}
+
+// What a program has not read when it is made to end is counted as dropped, once.
+func TestProgramThatDoesNotRead(t *testing.T) {
+	sim := simulator(t, esltest.Config{Heartbeat: 50 * time.Millisecond})
+	var log testbed.Log
+	p := &program.Consumer{
+		Path: "/bin/sh", Args: []string{"-c", "exec sleep 1000"}, Stop: program.Stop{Close: 50 * time.Millisecond},
+		Events: []string{"HEARTBEAT"},
+	}
+	s, stop := start(t, p, genesis.FreeSWITCH(sim.Addr(), sim.Password()), genesis.Logger(slog.New(slog.NewTextHandler(&log, nil))))
+	probe(t, s.Observability, "/metrics", http.StatusOK, `genesis_handler_duration_seconds_count{event_name="HEARTBEAT"`)
+	if err := stop(); err != nil {
+		t.Error(err)
+	}
+	if text := log.String(); strings.Count(text, `msg="events are dropped" reason=shutdown`) != 1 {
+		t.Errorf("no drop in the log:\n%s", text)
 	}
 }
 

@@ -59,6 +59,7 @@ type Consumer struct {
 	Logger *slog.Logger
 
 	feed      *feed
+	app       *consumer.App
 	client    atomic.Pointer[esl.Client]
 	connected chan struct{}
 	connect   sync.Once
@@ -85,7 +86,7 @@ func (c *Consumer) Register(app *consumer.App) error {
 	if err != nil {
 		return err
 	}
-	c.feed = newFeed()
+	c.feed, c.app = newFeed(), app
 	c.connected = make(chan struct{})
 	c.restarts = make(chan chan struct{})
 	c.connect = sync.Once{}
@@ -255,6 +256,9 @@ func (c *Consumer) Run(ctx context.Context, serve func(context.Context) error) e
 	c.commands.Wait()
 	if left := c.feed.left(); left > 0 {
 		c.logger().WarnContext(ctx, "the program ended before it had read all events", "events", left)
+		if hooks := c.app.Hooks; hooks != nil && hooks.Dropped != nil {
+			hooks.Dropped("shutdown", left)
+		}
 	}
 	return err
 }

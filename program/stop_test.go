@@ -4,10 +4,12 @@ import (
 	"context"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/genesis-esl/genesis/consumer"
 	"github.com/genesis-esl/genesis/esl"
 	"github.com/genesis-esl/genesis/esl/esltest"
+	"github.com/genesis-esl/genesis/program"
 )
 
 // TestCommandsAreAnsweredWhenStopped stops a host whose program waits for what its commands answer: each is answered
@@ -53,5 +55,20 @@ func TestCommandsAreAnsweredWhenStopped(t *testing.T) {
 				t.Errorf("the program got %q", got)
 			}
 		})
+	}
+}
+
+// TestEventsThatNobodyReadAreDropped stops a host whose program has read nothing: what waited for it is counted.
+func TestEventsThatNobodyReadAreDropped(t *testing.T) {
+	const events = 10
+	p := actor(t, "never-reads")
+	p.Stop = program.Stop{Close: 50 * time.Millisecond}
+	dropped := map[string]int{}
+	app := consumer.New()
+	app.Logger = p.Logger
+	app.Hooks = &consumer.Hooks{Dropped: func(reason string, n int) { dropped[reason] += n }}
+	hostWith(t, app, p, feed(events, 3))
+	if dropped["shutdown"] != events {
+		t.Errorf("%v were dropped, want all %d", dropped, events)
 	}
 }
