@@ -146,7 +146,7 @@ func (c *Channel) connect(ctx context.Context, other *Channel) error {
 		c.setAway(false)
 		return err
 	}
-	w, err := c.awaitNext(ctx, "CHANNEL_BRIDGE")
+	w, err := c.awaitNext(ctx, named([]string{"CHANNEL_BRIDGE"}))
 	if err != nil {
 		c.takeBack(other)
 		return err
@@ -233,7 +233,7 @@ func (c *Channel) connected(ctx context.Context, w *waiter, other *Channel) erro
 func (c *Channel) Bridge(ctx context.Context, other *Channel) (b Bridged, err error) {
 	ctx, done := c.begin(ctx, opBridge, attr("channel.other_uuid", other.UUID()))
 	defer func() { done(err) }()
-	apart, err := c.awaitNext(ctx, "CHANNEL_UNBRIDGE")
+	apart, err := c.awaitNext(ctx, parting())
 	if err != nil {
 		return b, err
 	}
@@ -250,6 +250,16 @@ func (c *Channel) Bridge(ctx context.Context, other *Channel) (b Bridged, err er
 	c.takeBack(other)
 	b.Cause = other.settled(ctx)
 	return b, nil
+}
+
+// parting matches the end of the next bridge: who is connected with somebody already is parted
+// from him first.
+func parting() func(string, *esl.Event) bool {
+	bridged := false
+	return func(name string, _ *esl.Event) bool {
+		bridged = bridged || name == "CHANNEL_BRIDGE"
+		return bridged && name == "CHANNEL_UNBRIDGE"
+	}
 }
 
 // parted waits for the end of a bridge.

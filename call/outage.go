@@ -45,8 +45,8 @@ func (c *Channel) expect(ctx context.Context) (x *execution, err error) {
 }
 
 // awaitNext is await of an event that a command is about to cause, once it will be heard.
-func (c *Channel) awaitNext(ctx context.Context, name string) (w *waiter, err error) {
-	err = c.listening(ctx, func() { w = c.await(named([]string{name})) }, func() { c.forget(w) })
+func (c *Channel) awaitNext(ctx context.Context, match func(name string, ev *esl.Event) bool) (w *waiter, err error) {
+	err = c.listening(ctx, func() { w = c.await(match) }, func() { c.forget(w) })
 	return w, err
 }
 
