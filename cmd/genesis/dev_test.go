@@ -123,6 +123,7 @@ func TestDevStopsAfterACrash(t *testing.T) {
 
 // A signal can come before an app has made itself ready for it, and ends it: that is stopping on request as well.
 func TestStopsAnAppThatIsNotReady(t *testing.T) {
+	heedSIGHUP(t)
 	dir := t.TempDir()
 	write(t, filepath.Join(dir, "go.mod"), "module app\n", 0o644)
 	write(t, filepath.Join(dir, "main.go"), "package main\n\nimport \"time\"\n\nfunc main() {\n\tprintln(\"runs\")\n\ttime.Sleep(time.Hour)\n}\n", 0o644)

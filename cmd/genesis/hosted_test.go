@@ -92,6 +92,7 @@ func TestEndsWithTheReaderOfItsOutput(t *testing.T) {
 
 // A terminal that closes sends SIGHUP, and so does the shell in it: the stop is graceful, and nothing is left behind.
 func TestStopsWithItsTerminal(t *testing.T) {
+	heedSIGHUP(t)
 	path := filepath.Join(t.TempDir(), "app.sh")
 	write(t, path, "#!/bin/sh\nsleep 1000 &\necho \"pids $$ $!.\"\nwhile read -r line; do :; done\nsleep 1\n", 0o755)
 	for _, app := range []struct{ path, log, started string }{
@@ -109,6 +110,13 @@ func TestStopsWithItsTerminal(t *testing.T) {
 			awaitEnd(t, strings.Fields(started)...)
 		}
 	}
+}
+
+// heedSIGHUP has processes that are started now get SIGHUP, even when these tests run under nohup.
+func heedSIGHUP(t *testing.T) {
+	heard := make(chan os.Signal, 1)
+	signal.Notify(heard, syscall.SIGHUP)
+	t.Cleanup(func() { signal.Stop(heard) })
 }
 
 // nohup has a process outlive its terminal.
