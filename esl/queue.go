@@ -69,18 +69,17 @@ func (q *eventQueue) push(batch []*Event, full func() (wait bool)) bool {
 	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	for told := false; !q.closed && !q.fits(len(batch), size); {
-		if told {
-			q.space.Wait()
-			continue
-		}
+	if !q.closed && !q.fits(len(batch), size) {
 		q.mu.Unlock()
 		wait := full()
-		q.mu.Lock() // there may be room by now, made while nobody waited for it
+		q.mu.Lock()
 		if !wait {
 			return false
 		}
-		told = true
+		// There may be room by now, made while nobody waited for it.
+		for !q.closed && !q.fits(len(batch), size) {
+			q.space.Wait()
+		}
 	}
 	if q.closed {
 		return false
