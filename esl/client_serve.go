@@ -3,7 +3,6 @@ package esl
 import (
 	"context"
 	"errors"
-	"fmt"
 	"math/rand/v2"
 	"strconv"
 	"time"
@@ -159,31 +158,6 @@ func (c *Client) connect(ctx context.Context) (*Conn, Up, error) {
 		return nil, Up{}, err
 	}
 	return conn, c.stand(ctx, conn), nil
-}
-
-// resubscribe asks a fresh connection for everything. Who calls Subscribe meanwhile comes behind
-// it: events must not come before the filters.
-func (c *Client) resubscribe(ctx context.Context, conn *Conn) error {
-	c.subscribing <- struct{}{} // nobody holds it for long: the connection before has ended
-	defer func() { <-c.subscribing }()
-	c.mu.Lock()
-	cmds, unanswered := c.sub.commands(), c.sub.unanswered
-	c.sub.unanswered, c.events = nil, conn
-	c.mu.Unlock()
-	_, err := conn.Pipeline(ctx, cmds...)
-	if err == nil {
-		return nil
-	}
-	err = fmt.Errorf("esl: subscribing to %v: %w", c.Subscriptions(), err)
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	var refused *ReplyError
-	if errors.As(err, &refused) {
-		c.sub.remove(unanswered)
-	} else {
-		c.sub.unanswered = unanswered
-	}
-	return err
 }
 
 // stand asks where FreeSWITCH stands, once it is subscribed to, so that whatever
