@@ -99,8 +99,10 @@ func (w *worker) next() bool {
 		if len(w.runs) > 0 {
 			return true
 		}
+		if w.streak >= maxStreak {
+			w.d.wake() // for what is left here: this worker may find something elsewhere
+		}
 		w.home++
-		w.d.wake() // for what is left here: this worker may find something elsewhere
 	}
 	w.streak = 0
 	for {
@@ -115,7 +117,7 @@ func (w *worker) next() bool {
 	}
 }
 
-// take takes a run of a shard, of which it holds the lock; a worker that has no others
+// take sorts what came to a shard, of which it holds the lock, and takes a run; a worker that has no others
 // beside it, so that nobody else could handle them meanwhile, takes several.
 func (w *worker) take(s *shard) {
 	s.sort()
