@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math"
 	"runtime"
-	"slices"
 	"strings"
 
 	"github.com/genesis-esl/genesis/esl"
@@ -61,18 +60,20 @@ func compareEvents(ctx context.Context, s settings) error {
 	}
 	for _, load := range []string{"mix", "small", "large", "json", "xml"} {
 		for _, atOnce := range append([]int{eachEvent}, s.writes...) {
+			var alike []*subject
 			for _, way := range ways {
 				sub := *way
 				sub.payload, sub.atOnce = load, atOnce
 				eslgoReads := payloads[load].format == esl.Plain
 				if (eslgoReads || sub.name != "eslgo") && strings.Contains(sub.title(), s.match) {
-					subjects = append(subjects, &sub)
+					alike = append(alike, &sub)
 				}
 			}
+			if err := measureInTurn(ctx, s, fs, payloads[load], alike); err != nil {
+				return err
+			}
+			subjects = append(subjects, alike...)
 		}
-	}
-	if err := measureEvents(ctx, s, fs, payloads, subjects); err != nil {
-		return err
 	}
 	printEvents(payloads, subjects)
 	return nil
@@ -89,19 +90,12 @@ func (sub *subject) sent() string {
 // title is what is matched.
 func (sub *subject) title() string { return sub.sent() + "/" + sub.name }
 
-// measureEvents measures, for each way of sending, all ways of taking in turn, several times.
-func measureEvents(ctx context.Context, s settings, fs *process, loads map[string]*payload, subjects []*subject) error {
-	for len(subjects) > 0 {
-		alike := subjects
-		if n := slices.IndexFunc(subjects, func(sub *subject) bool { return sub.sent() != subjects[0].sent() }); n >= 0 {
-			alike = subjects[:n]
-		}
-		subjects = subjects[len(alike):]
-		for round := -1; round < s.rounds; round++ {
-			for _, sub := range alike {
-				if err := sub.measure(ctx, s, fs, loads[sub.payload], round < 0); err != nil {
-					return err
-				}
+// measureInTurn measures ways to take the same events several times.
+func measureInTurn(ctx context.Context, s settings, fs *process, load *payload, alike []*subject) error {
+	for round := -1; round < s.rounds; round++ {
+		for _, sub := range alike {
+			if err := sub.measure(ctx, s, fs, load, round < 0); err != nil {
+				return err
 			}
 		}
 	}
