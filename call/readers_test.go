@@ -3,8 +3,6 @@ package call_test
 import (
 	"context"
 	"errors"
-	"fmt"
-	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -12,21 +10,19 @@ import (
 
 	"github.com/genesis-esl/genesis/call"
 	"github.com/genesis-esl/genesis/esl"
+	"github.com/genesis-esl/genesis/internal/testbed"
 )
 
 // TestEveryReaderOfAStream has several goroutines read one stream: no event waits for a reader who rests, and the end is
 // told to all of them.
 func TestEveryReaderOfAStream(t *testing.T) {
-	for _, processors := range []int{1, 2, 8} {
-		t.Run(fmt.Sprintf("processors=%d", processors), func(t *testing.T) {
-			defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(processors))
-			for range 300 {
-				if readTogether(t); t.Failed() {
-					return
-				}
+	testbed.OnProcessors(t, func(t *testing.T) {
+		for range 300 {
+			if readTogether(t); t.Failed() {
+				return
 			}
-		})
-	}
+		}
+	}, 1, 2, 8)
 }
 
 func readTogether(t *testing.T) {

@@ -2,23 +2,19 @@ package consumer_test
 
 import (
 	"context"
-	"fmt"
-	"runtime"
 	"sync/atomic"
 	"testing"
 
 	"github.com/genesis-esl/genesis/esl"
+	"github.com/genesis-esl/genesis/internal/testbed"
 )
 
 // TestEveryWorkerIsWokenForWhatItsNeighbourLeaves has all workers but one wait for what only the
 // last one can do, again and again from rest: whoever misses that there is work misses it for good.
 func TestEveryWorkerIsWokenForWhatItsNeighbourLeaves(t *testing.T) {
-	for _, processors := range []int{2, 8} {
-		t.Run(fmt.Sprintf("processors=%d", processors), func(t *testing.T) {
-			defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(processors))
-			wakeAllButOne(t)
-		})
-	}
+	testbed.OnProcessors(t, func(t *testing.T) {
+		wakeAllButOne(t)
+	}, 2, 8)
 }
 
 func wakeAllButOne(t *testing.T) {

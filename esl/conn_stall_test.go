@@ -1,23 +1,19 @@
 package esl_test
 
 import (
-	"fmt"
-	"runtime"
 	"slices"
 	"testing"
 
 	"github.com/genesis-esl/genesis/esl"
+	"github.com/genesis-esl/genesis/internal/testbed"
 )
 
 // TestRoomMadeWhileStalling takes an event just as the queue is found to be full, and then waits for
 // the answer to a command: whoever misses that there is room now has no other chance to learn of it.
 func TestRoomMadeWhileStalling(t *testing.T) {
-	for _, processors := range []int{2, 8} {
-		t.Run(fmt.Sprintf("processors=%d", processors), func(t *testing.T) {
-			defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(processors))
-			roomWhileStalling(t, 2_000)
-		})
-	}
+	testbed.OnProcessors(t, func(t *testing.T) {
+		roomWhileStalling(t, 2_000)
+	}, 2, 8)
 }
 
 func roomWhileStalling(t *testing.T, rounds int) {

@@ -6,27 +6,24 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"runtime"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/genesis-esl/genesis/esl"
+	"github.com/genesis-esl/genesis/internal/testbed"
 )
 
 // TestAnythingAtAnyTime has callers that give up at any moment, a queue with room for next to
 // nothing, and a peer that tears what it sends and leaves after any byte, again and again: each
 // answer is its command's, events come once and in order, and everybody who waits learns of the end.
 func TestAnythingAtAnyTime(t *testing.T) {
-	for _, processors := range []int{1, 2, 8} {
-		t.Run(fmt.Sprintf("processors=%d", processors), func(t *testing.T) {
-			defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(processors))
-			for range 25 {
-				anythingAtAnyTime(t, rand.Uint64())
-			}
-		})
-	}
+	testbed.OnProcessors(t, func(t *testing.T) {
+		for range 25 {
+			anythingAtAnyTime(t, rand.Uint64())
+		}
+	}, 1, 2, 8)
 }
 
 func anythingAtAnyTime(t *testing.T, seed uint64) {

@@ -3,51 +3,47 @@ package outbound_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"math/rand/v2"
 	"net"
-	"runtime"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/genesis-esl/genesis/esl"
 	"github.com/genesis-esl/genesis/esl/esltest"
+	"github.com/genesis-esl/genesis/internal/testbed"
 	"github.com/genesis-esl/genesis/outbound"
 )
 
 // TestGivesUpAsItsTurnComes has contexts end just when an application may be sent: who has sent nothing has nothing to
 // stop, and does not keep the turn.
 func TestGivesUpAsItsTurnComes(t *testing.T) {
-	for _, processors := range []int{2, 8} {
-		t.Run(fmt.Sprintf("processors=%d", processors), func(t *testing.T) {
-			defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(processors))
-			done := make(chan struct{})
-			w := serve(t, esltest.Config{Frame: -1}, func(ctx context.Context, s *outbound.Session) error {
-				defer close(done)
-				for range 60 {
-					var all sync.WaitGroup
-					for range 24 {
-						impatient, cancel := context.WithTimeout(ctx, rand.N(12*time.Millisecond))
-						all.Go(func() {
-							defer cancel()
-							_, err := s.Execute(impatient, "set", "a=b")
-							end, _ := impatient.Deadline()
-							if late := time.Since(end); late > time.Second {
-								t.Errorf("ended %v late with %v", late, err)
-							}
-						})
-					}
-					if all.Wait(); t.Failed() {
-						return nil
-					}
+	testbed.OnProcessors(t, func(t *testing.T) {
+		done := make(chan struct{})
+		w := serve(t, esltest.Config{Frame: -1}, func(ctx context.Context, s *outbound.Session) error {
+			defer close(done)
+			for range 60 {
+				var all sync.WaitGroup
+				for range 24 {
+					impatient, cancel := context.WithTimeout(ctx, rand.N(12*time.Millisecond))
+					all.Go(func() {
+						defer cancel()
+						_, err := s.Execute(impatient, "set", "a=b")
+						end, _ := impatient.Deadline()
+						if late := time.Since(end); late > time.Second {
+							t.Errorf("ended %v late with %v", late, err)
+						}
+					})
 				}
-				return nil
-			})
-			w.place(asyncSingle)
-			result(t, w, done)
+				if all.Wait(); t.Failed() {
+					return nil
+				}
+			}
+			return nil
 		})
-	}
+		w.place(asyncSingle)
+		result(t, w, done)
+	}, 2, 8)
 }
 
 // TestCommandsCannotBeSent has no connection for commands: an application that was never sent is not waited for.

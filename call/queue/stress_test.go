@@ -2,7 +2,6 @@ package queue_test
 
 import (
 	"context"
-	"fmt"
 	"math/rand/v2"
 	"runtime"
 	"sync"
@@ -18,13 +17,10 @@ import (
 // moment: the others are served, and in the end every slot is free.
 func TestNobodyIsForgotten(t *testing.T) {
 	memory := queue.NewMemory()
-	for _, processors := range []int{2, 8} {
-		t.Run(fmt.Sprintf("processors=%d", processors), func(t *testing.T) {
-			defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(processors))
-			one, two := newQueues(t, queue.Config{Backend: memory}), newQueues(t, queue.Config{Backend: memory})
-			comeAndGo(t, 300, time.Millisecond, one, two)
-		})
-	}
+	testbed.OnProcessors(t, func(t *testing.T) {
+		one, two := newQueues(t, queue.Config{Backend: memory}), newQueues(t, queue.Config{Backend: memory})
+		comeAndGo(t, 300, time.Millisecond, one, two)
+	}, 2, 8)
 }
 
 // TestNobodyIsForgottenByRedis has leases so long that none ends in time to make up for what was forgotten.

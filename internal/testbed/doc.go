@@ -1,3 +1,3 @@
 // Package testbed is what tests of several packages stand on besides the simulator (esl/esltest): a real redis-server, TLS,
-// what instruments have recorded and what was logged. Only tests import it.
+// several processors, what instruments have recorded and what was logged. Only tests import it.
 package testbed
