@@ -38,7 +38,8 @@ type Originate struct {
 	// (ignore_early_media).
 	EarlyMedia bool
 	// UUID is the Unique-ID of the new channel; it needs a To of a single leg. Empty: a
-	// random one.
+	// random one. While a channel has it, and for a moment after a call that failed,
+	// FreeSWITCH refuses it to another (DestinationOutOfOrder).
 	UUID string
 }
 
