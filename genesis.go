@@ -67,7 +67,7 @@ func RunContext(ctx context.Context, app any, opts ...Option) error {
 	}
 	r := &run{config: c, obs: obs, log: obs.Logger()}
 	if c.globals {
-		headroom.Take()
+		headroom.Take(headroom.Calm)
 		slog.SetDefault(r.log)
 		otel.SetMeterProvider(obs.MeterProvider())
 		otel.SetTracerProvider(obs.TracerProvider())

@@ -50,7 +50,7 @@ func (c *Conn) event(frame Frame) (*Event, error) {
 func (c *Conn) makeWay() {
 	reclaim(&c.earlier)
 	if len(c.lent) > 0 && c.dec.turn(&c.resting) {
-		headroom.Take()
+		headroom.Take(headroom.Flood)
 		c.lent, c.earlier = c.earlier, c.lent
 		return
 	}

@@ -3,7 +3,8 @@
 // Go collects when the heap has grown as much again as it held before, and at 4 MB at the soonest. A consumer holds
 // next to nothing and allocates gigabytes a second while traffic is high: every millisecond a collection starts, and
 // takes a third of the processor time there is. What is added here is room to grow that does not depend on how much is
-// in use, as a larger GOGC would: twice 16 MB, however large the queues are.
+// in use, as a larger GOGC would. It is memory that counts as used and never is: the heap grows by as much more before
+// it is collected.
 package headroom
 
 import (
@@ -11,27 +12,52 @@ import (
 	"runtime/debug"
 	"runtime/metrics"
 	"sync"
+	"sync/atomic"
 )
 
-// size is the memory that counts as used, in bytes. The heap grows by twice as much before it is collected.
-const size = 16 << 20
+// How much room to take, in bytes.
+const (
+	Calm  = 16 << 20 // as a program starts: enough for thousands of events a second
+	Flood = 64 << 20 // while events come as fast as they are taken
+)
 
-// held is never written to, so that the system gives address space for it and no memory.
-var held []byte
+const (
+	piece = 1 << 20
+	share = 16 // of the memory that the process may take, at most one in so many
+)
 
-var once sync.Once
+var (
+	asked atomic.Int64 // the most that was asked for
 
-// Take takes the room for this process. Where somebody has decided about the collector, by GOGC or debug.SetGCPercent,
-// or set a memory limit (GOMEMLIMIT) so low that the room would count, it does nothing. It reports whether the room is
-// there.
-func Take() bool {
-	once.Do(func() {
-		if undecided() && debug.SetMemoryLimit(-1) >= 16*size {
-			held = make([]byte, size)
-		}
-	})
-	return held != nil
+	mu sync.Mutex
+	// held is never written to, so that the system gives address space for it and no memory. Go clears what it allocates
+	// if any of it was used before, so it comes in pieces, of which all but a few were not.
+	held [][]byte
+)
+
+// Take sees that this process has so much room, or the sixteenth part of the memory that it may take, by GOMEMLIMIT or
+// as a container, if that is less. Where that is next to nothing, or somebody has decided about the collector, by GOGC
+// or debug.SetGCPercent, it does nothing. What was taken stays.
+func Take(room int) {
+	if asked.Load() >= int64(room) {
+		return
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	if asked.Load() >= int64(room) {
+		return
+	}
+	asked.Store(int64(room))
+	if !undecided() {
+		return
+	}
+	for pieces := min(int64(room), allowed()/share) / piece; int64(len(held)) < pieces; {
+		held = append(held, make([]byte, piece))
+	}
 }
+
+// allowed returns how much memory this process may take, in bytes.
+func allowed() int64 { return min(debug.SetMemoryLimit(-1), containerLimit("/")) }
 
 // undecided reports whether the collector runs as Go has it.
 func undecided() bool {
