@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"runtime"
 	"strings"
 
 	"github.com/genesis-esl/genesis/esl"
@@ -17,17 +16,19 @@ type subject struct {
 	payload string
 	atOnce  int // bytes of a write
 	receive receiver
-	perRun  int // events a measurement takes, so that it lasts as long as it should
+	plain   bool // it reads no other format
+	perRun  int  // events a measurement takes, so that it lasts as long as it should
 
 	rates   samples // events a second
 	objects samples // allocations an event
 	cpu     samples // microseconds of processor time an event, at this end
 }
 
-// The ways between which metrics are the difference.
 const (
-	plainConsumer   = "consumer"
+	plainConsumer   = "consumer" // metrics are the difference
 	meteredConsumer = "consumer, metrics"
+	asItComes       = "eslgo"
+	withRoom        = "eslgo, esl's heap"
 )
 
 func compareEvents(ctx context.Context, s settings) error {
@@ -49,14 +50,19 @@ func compareEvents(ctx context.Context, s settings) error {
 	}
 	defer func() { _ = o.Shutdown(context.WithoutCancel(ctx)) }()
 
+	eslgo, roomy := &remote{role: eslgoClient, testdata: s.testdata}, &remote{role: roomyESLGo, testdata: s.testdata}
+	defer eslgo.stop()
+	defer roomy.stop()
+
 	var subjects []*subject
 	ways := []*subject{
-		{name: "read and discard", receive: discard},
-		{name: "io.Copy to io.Discard", receive: copyAway},
+		{name: "read and discard", receive: here(discard)},
+		{name: "io.Copy to io.Discard", receive: here(copyAway)},
 		{name: "esl.Client", receive: ours(nil)},
 		{name: plainConsumer, receive: routed(0, nil)},
 		{name: meteredConsumer, receive: routed(0, o)},
-		{name: "eslgo", receive: theirs},
+		{name: asItComes, receive: eslgo.receive, plain: true},
+		{name: withRoom, receive: roomy.receive, plain: true},
 	}
 	for _, load := range []string{"mix", "small", "large", "json", "xml"} {
 		for _, atOnce := range append([]int{eachEvent}, s.writes...) {
@@ -64,8 +70,7 @@ func compareEvents(ctx context.Context, s settings) error {
 			for _, way := range ways {
 				sub := *way
 				sub.payload, sub.atOnce = load, atOnce
-				eslgoReads := payloads[load].format == esl.Plain
-				if (eslgoReads || sub.name != "eslgo") && strings.Contains(sub.title(), s.match) {
+				if (payloads[load].format == esl.Plain || !sub.plain) && strings.Contains(sub.title(), s.match) {
 					alike = append(alike, &sub)
 				}
 			}
@@ -108,15 +113,12 @@ func (sub *subject) measure(ctx context.Context, s settings, fs *process, load *
 		sub.perRun = 20_000
 	}
 	run := &stream{fs: fs, load: load, atOnce: sub.atOnce, rounds: load.rounds(sub.perRun)}
-	runtime.GC()
-	before, busy := allocations(), processorTime()
 	took, err := sub.receive(ctx, run)
-	busy, after := processorTime()-busy, allocations()
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
 	events := float64(run.events())
-	rate := events / took.Seconds()
+	rate := events / took.time.Seconds()
 	if err != nil {
 		fmt.Printf("%s failed: %v\n", sub.title(), err)
 		rate = math.NaN()
@@ -128,8 +130,8 @@ func (sub *subject) measure(ctx context.Context, s settings, fs *process, load *
 		return nil
 	}
 	sub.rates = append(sub.rates, rate)
-	sub.objects = append(sub.objects, float64(after-before)/events)
-	sub.cpu = append(sub.cpu, float64(busy.Nanoseconds())/1e3/events)
+	sub.objects = append(sub.objects, float64(took.objects)/events)
+	sub.cpu = append(sub.cpu, float64(took.busy.Nanoseconds())/1e3/events)
 	return nil
 }
 
@@ -144,11 +146,12 @@ func printEvents(loads map[string]*payload, subjects []*subject) {
 		rate := sub.rates.median()
 		t.row(sub.sent(), number(loads[sub.payload].meanSize()), sub.name,
 			number(rate), number(rate*loads[sub.payload].meanSize()/1e6), sub.rates.noise(),
-			percent(sub.rates, base[sub.sent()+"/read and discard"]), times(sub.rates, base[sub.sent()+"/eslgo"]),
+			percent(sub.rates, base[sub.sent()+"/read and discard"]), times(sub.rates, base[sub.sent()+"/"+asItComes]),
 			fmt.Sprintf("%.1f", sub.objects.median()), fmt.Sprintf("%.2f", sub.cpu.median()))
 	}
 	t.print()
 	fmt.Println("\neach: a write for each event, as FreeSWITCH sends them.")
+	fmt.Println(withRoom + ": what esl does to the garbage collector of a busy process is done for it.")
 	printCost(subjects, base)
 }
 

@@ -5,12 +5,10 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"runtime"
 	"strconv"
 	"sync/atomic"
 	"time"
-
-	"github.com/percipia/eslgo"
-	"github.com/percipia/eslgo/command"
 
 	"github.com/genesis-esl/genesis/consumer"
 	"github.com/genesis-esl/genesis/esl"
@@ -35,8 +33,26 @@ func (s *stream) beginAll(connections int) (time.Time, error) {
 	return time.Now(), s.fs.order("stream %s %d %d %d", s.load.name, s.rounds, s.atOnce, connections)
 }
 
-// receiver is a way to take events. It returns how long they took.
-type receiver func(context.Context, *stream) (time.Duration, error)
+// receiver is a way to take events.
+type receiver func(context.Context, *stream) (taken, error)
+
+// taken is what it took.
+type taken struct {
+	time    time.Duration
+	busy    time.Duration // of processors, at the end that takes
+	objects uint64        // allocated there
+}
+
+// here measures what takes events in this process, and says how long it took.
+func here(take func(context.Context, *stream) (time.Duration, error)) receiver {
+	return func(ctx context.Context, s *stream) (taken, error) {
+		runtime.GC()
+		objects, busy := allocations(), processorTime()
+		took, err := take(ctx, s)
+		busy = processorTime() - busy
+		return taken{time: took, busy: busy, objects: allocations() - objects}, err
+	}
+}
 
 // sink keeps what handlers read from being optimised away.
 var sink atomic.Int64
@@ -47,12 +63,6 @@ func readFive(ev *esl.Event) int {
 	n, _ := strconv.Atoi(ev.Get("Event-Date-Timestamp"))
 	return n + len(ev.Name()) + len(ev.UUID()) + len(ev.Get("Caller-Destination-Number")) +
 		len(ev.Get("Event-Date-GMT")) + len(ev.Get("Answer-State"))
-}
-
-func readFiveOfTheirs(ev *eslgo.Event) int {
-	n, _ := strconv.Atoi(ev.GetHeader("Event-Date-Timestamp"))
-	return n + len(ev.GetName()) + len(ev.GetHeader("Unique-ID")) + len(ev.GetHeader("Caller-Destination-Number")) +
-		len(ev.GetHeader("Event-Date-GMT")) + len(ev.GetHeader("Answer-State"))
 }
 
 // discard reads the bytes, as many at a time as there are, and does nothing with them.
@@ -115,7 +125,7 @@ func enter(addr, cmd string) (net.Conn, error) {
 
 // ours takes events through esl.Client.
 func ours(hooks *esl.Hooks) receiver {
-	return func(ctx context.Context, s *stream) (time.Duration, error) {
+	return here(func(ctx context.Context, s *stream) (time.Duration, error) {
 		ctx, cancel := context.WithCancel(ctx)
 		defer cancel()
 		var begun, ended time.Time
@@ -134,7 +144,7 @@ func ours(hooks *esl.Hooks) receiver {
 		}))
 		sink.Add(int64(read))
 		return ended.Sub(begun), err
-	}
+	})
 }
 
 // config connects to the other end and has events sent once everything is set up.
@@ -147,7 +157,7 @@ func (s *stream) config(hooks *esl.Hooks, begun *time.Time) esl.ClientConfig {
 
 // routed takes events through consumer, in order per call, calls in parallel.
 func routed(workers int, o *observability.Observability) receiver {
-	return func(ctx context.Context, s *stream) (time.Duration, error) {
+	return here(func(ctx context.Context, s *stream) (time.Duration, error) {
 		ctx, cancel := context.WithCancel(ctx)
 		defer cancel()
 		var begun, ended time.Time
@@ -177,38 +187,5 @@ func routed(workers int, o *observability.Observability) receiver {
 		})
 		err := app.Serve(ctx, s.config(hooks, &begun))
 		return ended.Sub(begun), err
-	}
-}
-
-// theirs takes events through eslgo, which calls a handler on a new goroutine for
-// every event, in no order.
-func theirs(ctx context.Context, s *stream) (time.Duration, error) {
-	opts := eslgo.DefaultInboundOptions
-	opts.Logger = eslgo.NilLogger{}
-	conn, err := opts.Dial(s.fs.addr)
-	if err != nil {
-		return 0, err
-	}
-	defer conn.Close()
-	var seen atomic.Int64
-	done := make(chan time.Time, 1)
-	conn.RegisterEventListener(eslgo.EventListenAll, func(ev *eslgo.Event) {
-		sink.Add(int64(readFiveOfTheirs(ev) & 1))
-		if seen.Add(1) == s.events() {
-			done <- time.Now()
-		}
 	})
-	if _, err := conn.SendCommand(ctx, command.Event{Format: "plain", Listen: []string{"ALL"}}); err != nil {
-		return 0, err
-	}
-	begun, err := s.begin()
-	if err != nil {
-		return 0, err
-	}
-	select {
-	case ended := <-done:
-		return ended.Sub(begun), nil
-	case <-time.After(time.Minute):
-		return 0, fmt.Errorf("eslgo: %d of %d events after a minute", seen.Load(), s.events())
-	}
 }

@@ -2,7 +2,7 @@
 // eslgo, on the machine it runs on, in one run. What counts are the ratios.
 //
 //	go run .                 everything, some minutes
-//	go run . -short          a look, half a minute: what CI prints
+//	go run . -short          a look, a minute and a half: what CI prints
 //	go run . -only events    one group
 //
 // All traffic is on the loopback interface. FreeSWITCH's end is this program once
@@ -101,11 +101,17 @@ func main() {
 }
 
 func run(ctx context.Context, role, only, profile string, s settings) error {
-	if role != "server-eslgo" {
-		headroom.Take() // as genesis does; GOGC=100 shows Go's own default
+	switch role { // GOGC=100 shows Go's own default everywhere
+	case eslgoServer, eslgoClient:
+	case roomyESLGo:
+		headroom.Take(headroom.Flood) // as esl does by itself
+	default:
+		headroom.Take(headroom.Calm) // as genesis does
 	}
 	switch role {
 	case "":
+	case eslgoClient, roomyESLGo:
+		return clientMain()
 	case "freeswitch":
 		return freeswitchMain(s.testdata)
 	default:

@@ -26,7 +26,7 @@ func start(role, testdata string, processors int) (*process, error) {
 		return nil, err
 	}
 	p := &process{cmd: exec.Command(self, "-role", role, "-testdata", testdata)}
-	if role != "server-eslgo" { // it panics now and then, which shows as a failed run
+	if role != eslgoServer { // it panics now and then, which shows as a failed run
 		p.cmd.Stderr = os.Stderr
 	}
 	if processors > 0 {

@@ -18,6 +18,8 @@ import (
 // each has a machine to itself, and because one of them can crash. Each answers
 // and hangs up every call.
 
+const eslgoServer = "server-eslgo"
+
 // serveOurs is outbound.Server. With hold it keeps calls until FreeSWITCH ends them.
 func serveOurs(l net.Listener, hold bool) error {
 	srv := outbound.Server{Handler: outbound.HandlerFunc(func(ctx context.Context, s *outbound.Session) error {
@@ -133,7 +135,7 @@ func serverMain(role, testdata string) error {
 		return serveOurs(l, false)
 	case "server-holding":
 		return serveOurs(l, true)
-	case "server-eslgo":
+	case eslgoServer:
 		return serveTheirs(l)
 	}
 	script, err := newCallScript(testdata)

@@ -43,7 +43,7 @@ func compareSessions(ctx context.Context, s settings) error {
 		servers = append(servers,
 			&answerer{name: "canned bytes, nothing parsed", role: "server-canned", processors: processors},
 			&answerer{name: "outbound.Server", role: "server-ours", processors: processors},
-			&answerer{name: "eslgo", role: "server-eslgo", processors: processors})
+			&answerer{name: "eslgo", role: eslgoServer, processors: processors})
 	}
 	for round := -1; round < s.rounds; round++ {
 		for _, server := range servers {
