@@ -201,34 +201,29 @@ type frameHead struct {
 	replied bool
 }
 
-var (
-	eventLength = []byte("Content-Length: ")
-	eventType   = []byte("\nContent-Type: text/event-")
-	eventKinds  = [...]struct {
-		ending []byte
-		kind   FrameType
-	}{
-		{[]byte("plain\n\n"), FrameEventPlain},
-		{[]byte("json\n\n"), FrameEventJSON},
-		{[]byte("xml\n\n"), FrameEventXML},
-	}
-)
+// usualHeads are the header blocks of nearly all frames with a body, around its length.
+var usualHeads = [...]struct {
+	opening, closing []byte
+	kind             FrameType
+}{
+	{[]byte("Content-Length: "), []byte("\nContent-Type: text/event-plain\n\n"), FrameEventPlain},
+	{[]byte("Content-Length: "), []byte("\nContent-Type: text/event-json\n\n"), FrameEventJSON},
+	{[]byte("Content-Length: "), []byte("\nContent-Type: text/event-xml\n\n"), FrameEventXML},
+	{[]byte("Content-Type: api/response\nContent-Length: "), []byte("\n\n"), FrameAPIResponse},
+}
 
-// head reads a header block. Nearly all frames of a busy connection are events
-// with the same two headers, which are recognised as they stand.
+// head reads a header block. The usual ones are recognised as they stand.
 func (d *Decoder) head(held []byte) (frameHead, bool, error) {
-	rest, ok := bytes.CutPrefix(held, eventLength)
-	if !ok {
-		return d.anyHead(held)
-	}
-	n, digits := leadingNumber(rest)
-	if rest, ok = bytes.CutPrefix(rest[digits:], eventType); !ok || digits == 0 {
-		return d.anyHead(held)
-	}
-	for i := range eventKinds {
-		if bytes.HasPrefix(rest, eventKinds[i].ending) {
-			size := len(eventLength) + digits + len(eventType) + len(eventKinds[i].ending)
-			return frameHead{kind: eventKinds[i].kind, size: size, length: n}, true, d.checkBody(int64(n))
+	for i := range usualHeads {
+		usual := &usualHeads[i]
+		rest, ok := bytes.CutPrefix(held, usual.opening)
+		if !ok {
+			continue
+		}
+		n, digits := leadingNumber(rest)
+		if digits > 0 && bytes.HasPrefix(rest[digits:], usual.closing) {
+			size := len(usual.opening) + digits + len(usual.closing)
+			return frameHead{kind: usual.kind, size: size, length: n}, true, d.checkBody(int64(n))
 		}
 	}
 	return d.anyHead(held)
@@ -260,6 +255,10 @@ func (d *Decoder) anyHead(held []byte) (head frameHead, ok bool, err error) {
 			err = fmt.Errorf("%w: a header block of more than %d bytes", ErrFrameTooLarge, d.limits.Header)
 		}
 		return frameHead{}, false, err
+	}
+	if bytes.HasPrefix(held, usualReply) { // what follows counts for nothing, see replied
+		head.kind = FrameCommandReply
+		return head, true, nil
 	}
 	for at := 0; at < head.size; {
 		line := held[at:head.size]
@@ -296,6 +295,7 @@ func emptyLine(text []byte, from int) (start, end int) {
 var (
 	contentPrefix = []byte("Content-")
 	replyText     = []byte("Reply-Text:")
+	usualReply    = []byte("Content-Type: command/reply\nReply-Text:")
 )
 
 // headLine takes from one line what cutting the frame needs.
