@@ -44,12 +44,13 @@ func encodeCommand(cmd Command) (message []byte, err error) {
 		return nil, err
 	}
 	built := cmd.BuildMessage()
-	if err := checkMessage(built); err != nil {
+	ended, err := checkMessage(built)
+	if err != nil {
 		return nil, err
 	}
 	message = make([]byte, 0, len(built)+2)
 	message = append(message, built...)
-	if !strings.Contains(built, "\r\n\r\n") && !strings.Contains(built, "\n\n") {
+	if !ended {
 		message = append(message, "\n\n"...)
 	}
 	return message, nil
@@ -128,37 +129,46 @@ func checkText(field, text string) error {
 	return nil
 }
 
-// checkMessage reads the built message as FreeSWITCH would.
-func checkMessage(message string) error {
-	head, body, _ := cutBlankLine(message)
+var errNoCommand = fmt.Errorf("%w: it has no command", ErrInjection)
+
+// checkMessage reads the built message as FreeSWITCH would. It reports whether an empty line ends the
+// message's header block, or still has to be written.
+func checkMessage(message string) (ended bool, err error) {
+	if !strings.ContainsAny(message, "\r\n\x00") { // one line, as most are
+		if strings.TrimSpace(message) == "" {
+			return false, errNoCommand
+		}
+		return false, nil
+	}
+	head, body, ended := cutBlankLine(message)
 	lines := strings.Split(strings.ReplaceAll(head, "\r\n", "\n"), "\n")
 	if strings.TrimSpace(lines[0]) == "" {
-		return fmt.Errorf("%w: it has no command", ErrInjection)
+		return false, errNoCommand
 	}
 	if strings.ContainsAny(head, "\x00") || strings.Count(head, "\r") != strings.Count(head, "\r\n") {
-		return fmt.Errorf("%w: it has a lone CR or a NUL", ErrInjection)
+		return false, fmt.Errorf("%w: it has a lone CR or a NUL", ErrInjection)
 	}
 	length, lengths := 0, 0
 	for _, line := range lines[1:] {
 		name, value, ok := strings.Cut(line, ":")
 		if !ok || name == "" {
-			return fmt.Errorf("%w: a line of it is no header", ErrInjection)
+			return false, fmt.Errorf("%w: a line of it is no header", ErrInjection)
 		}
 		if strings.EqualFold(name, "Content-Length") {
 			n, err := strconv.Atoi(strings.TrimSpace(value))
 			if err != nil || n < 0 {
-				return fmt.Errorf("%w: its Content-Length is %q", ErrInjection, value)
+				return false, fmt.Errorf("%w: its Content-Length is %q", ErrInjection, value)
 			}
 			length = n
 			if lengths++; lengths > 1 {
-				return fmt.Errorf("%w: it has two Content-Lengths", ErrInjection) // FreeSWITCH reads a body at each
+				return false, fmt.Errorf("%w: it has two Content-Lengths", ErrInjection) // FreeSWITCH reads a body at each
 			}
 		}
 	}
 	if len(body) != length {
-		return fmt.Errorf("%w: %d bytes stand behind it, Content-Length says %d", ErrInjection, len(body), length)
+		return false, fmt.Errorf("%w: %d bytes stand behind it, Content-Length says %d", ErrInjection, len(body), length)
 	}
-	return nil
+	return ended, nil
 }
 
 // cutBlankLine separates a message's header block from its body.
