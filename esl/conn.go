@@ -60,7 +60,7 @@ type Conn struct {
 	lent     []*Event    // what lies in the decoder's buffer, see lend; likewise
 	earlier  []*Event    // what lies in resting; likewise
 	resting  []byte      // the buffer that was read into before; likewise
-	answered bool        // a reply was taken since the last read; likewise
+	answered int         // replies taken since the last read; likewise
 	beaten   bool        // the hook Heartbeat has run since the last read; likewise
 	greeted  chan struct{}
 	done     chan struct{}

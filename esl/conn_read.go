@@ -41,21 +41,23 @@ func (c *Conn) read() {
 			c.fail(err)
 			return
 		}
-		if c.answered || c.queue.waiting() > queueBatch {
-			// Whoever got an answer may have the next command ready: it goes out before
-			// this goroutine finds that there is nothing to read yet. And events cost least
-			// while a cache holds them: without a processor to spare, reading must not run
-			// ahead of handling.
-			c.answered = false
+		if c.answered > 1 || c.queue.waiting() > queueBatch {
+			// Those who got an answer may have the next commands ready: they go out together
+			// before this goroutine finds that there is nothing to read yet. And events cost
+			// least while a cache holds them: without a processor to spare, reading must not
+			// run ahead of handling.
 			runtime.Gosched()
 		}
+		c.answered = 0
 		c.makeWay()
 		if err := c.dec.fill(); err != nil {
 			c.fail(err)
 			return
 		}
 		c.beaten = false
-		c.lastRead.Store(int64(time.Since(c.begun)))
+		if c.idle != nil {
+			c.lastRead.Store(int64(time.Since(c.begun)))
+		}
 	}
 }
 
@@ -70,7 +72,7 @@ func (c *Conn) take(frame Frame) error {
 			return err
 		}
 		c.takeReply(frame)
-		c.answered = true
+		c.answered++
 	case FrameAuthRequest:
 		select {
 		case <-c.greeted:
