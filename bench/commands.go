@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"os"
+	"runtime"
 	"sync"
 	"time"
 
@@ -15,67 +17,142 @@ const (
 	pingers     = 64
 )
 
+// placement is where the two ends of a connection run. A round trip is as long as it takes to wake either of them, and
+// that depends on where they are more than on what they do.
+type placement struct {
+	name         string
+	ours, theirs []int // processors; none: as many as there are, and the system chooses
+}
+
+func placements() ([]placement, error) {
+	all, err := processors()
+	if err != nil {
+		return nil, err
+	}
+	where := []placement{{name: "any"}}
+	if len(all) > 0 {
+		where = append(where, placement{"one for both ends", all[:1], all[:1]})
+	}
+	if len(all) > 1 {
+		where = append(where, placement{"one for each end", all[:1], all[1:2]})
+	}
+	return where, nil
+}
+
 // compareCommands measures round trips: FreeSWITCH's end answers each message with
 // the same bytes, whoever sends it.
 func compareCommands(ctx context.Context, s settings) error {
-	fs, err := start("freeswitch", s.testdata, 1)
+	where, err := placements()
 	if err != nil {
 		return err
 	}
+	var t table
+	t.row("commands over one connection", "processors", "per second", "µs each", "noise", "compared")
+	var objects samples
+	for _, at := range where {
+		trips, err := measureCommands(ctx, s, at)
+		if err != nil {
+			return err
+		}
+		trips.rows(&t, at.name)
+		objects = append(objects, trips.objects...)
+	}
+	t.print()
+	fmt.Printf("\n%.1f allocations a command.\n", objects.median())
+	return nil
+}
+
+// roundTrips are how many a second there were, in the ways that are compared.
+type roundTrips struct {
+	raw, handed, sequential, parallel samples
+	objects                           samples // allocations of a command
+}
+
+// measureCommands measures with each end in its place.
+func measureCommands(ctx context.Context, s settings, at placement) (trips roundTrips, err error) {
+	fs, err := start("freeswitch", s.testdata, 1)
+	if err != nil {
+		return trips, err
+	}
 	defer fs.stop()
+	if len(at.ours) > 0 {
+		release, err := at.take(fs.cmd.Process.Pid)
+		if err != nil {
+			return trips, err
+		}
+		defer release()
+	}
 	bare, err := enter(fs.addr, "noevents")
 	if err != nil {
-		return err
+		return trips, err
 	}
 	defer bare.Close()
 	listened, err := enter(fs.addr, "noevents")
 	if err != nil {
-		return err
+		return trips, err
 	}
 	defer listened.Close()
 	listening := listen(listened)
 	conn, err := esl.Dial(ctx, fs.addr, esl.DialConfig{})
 	if err != nil {
-		return err
+		return trips, err
 	}
 	defer conn.Close()
-
-	var raw, handed, sequential, parallel, objects samples
-	for range s.rounds + 1 {
-		if _, err := raw.add(s.each, func() error { return pingBare(bare) }); err != nil {
-			return err
+	for round := range s.rounds + 1 {
+		if round == 1 {
+			trips = roundTrips{} // the first time is for warming up
 		}
-		if _, err := handed.add(s.each, listening.ping); err != nil {
-			return err
+		if _, err := trips.raw.add(s.each, func() error { return pingBare(bare) }); err != nil {
+			return trips, err
+		}
+		if _, err := trips.handed.add(s.each, listening.ping); err != nil {
+			return trips, err
 		}
 		before := allocations()
-		n, err := sequential.add(s.each, func() error { return ping(ctx, conn) })
+		n, err := trips.sequential.add(s.each, func() error { return ping(ctx, conn) })
 		if err != nil {
-			return err
+			return trips, err
 		}
-		objects = append(objects, float64(allocations()-before)/float64(n))
-
+		trips.objects = append(trips.objects, float64(allocations()-before)/float64(n))
 		rate, err := pingTogether(ctx, conn, s.each)
 		if err != nil {
-			return err
+			return trips, err
 		}
-		parallel = append(parallel, rate)
+		trips.parallel = append(trips.parallel, rate)
 	}
-	raw, handed, sequential, parallel = raw[1:], handed[1:], sequential[1:], parallel[1:] // the first time is for warming up
-	var t table
-	t.row("commands over one connection", "per second", "µs each", "noise", "compared")
+	return trips, nil
+}
+
+// take moves the ends to their places; release lets this one go where it will again.
+func (at placement) take(theirs int) (release func(), err error) {
+	all, err := processors()
+	if err != nil {
+		return nil, err
+	}
+	if err := pin(theirs, at.theirs); err != nil {
+		return nil, err
+	}
+	if err := pin(os.Getpid(), at.ours); err != nil {
+		return nil, err
+	}
+	before := runtime.GOMAXPROCS(len(at.ours)) // as Go would have it from the start
+	return func() {
+		runtime.GOMAXPROCS(before)
+		_ = pin(os.Getpid(), all) // it worked a moment ago
+	}, nil
+}
+
+func (r *roundTrips) rows(t *table, processors string) {
 	line := func(name string, rates samples, compared string) {
 		rate := rates.median()
-		t.row(name, number(rate), fmt.Sprintf("%.1f", 1e6/rate), rates.noise(), compared)
+		t.row(name, processors, number(rate), fmt.Sprintf("%.1f", 1e6/rate), rates.noise(), compared)
+		processors = ""
 	}
-	slower := func(rates samples) string { return fmt.Sprintf("%+.0f%% time", 100*(raw.over(rates).median()-1)) }
-	line("bare TCP ping-pong of the same bytes", raw, "")
-	line("the same, another goroutine reads", handed, slower(handed))
-	line("Conn.Send, one after the other", sequential, slower(sequential))
-	line(fmt.Sprintf("Conn.Send, %d goroutines", pingers), parallel, times(parallel, sequential)+" of sequential")
-	t.print()
-	fmt.Printf("\n%.1f allocations a command.\n", objects.median())
-	return nil
+	slower := func(rates samples) string { return fmt.Sprintf("%+.0f%% time", 100*(r.raw.over(rates).median()-1)) }
+	line("bare TCP ping-pong of the same bytes", r.raw, "")
+	line("the same, another goroutine reads", r.handed, slower(r.handed))
+	line("Conn.Send, one after the other", r.sequential, slower(r.sequential))
+	line(fmt.Sprintf("Conn.Send, %d goroutines", pingers), r.parallel, times(r.parallel, r.sequential)+" of sequential")
 }
 
 // add appends how often a second do can be run, one time after the other for about d. It returns how often it was.
