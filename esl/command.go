@@ -123,10 +123,20 @@ func checkValue(v reflect.Value, field string) error {
 // FreeSWITCH takes a command to end. The text is not quoted in the error: it can be
 // a password.
 func checkText(field, text string) error {
-	if i := strings.IndexAny(text, "\r\n\x00"); i >= 0 {
+	if i := breakIn(text); i >= 0 {
 		return fmt.Errorf("%w: %s has a line break or NUL at byte %d", ErrInjection, field, i)
 	}
 	return nil
+}
+
+// breakIn returns where a line feed, carriage return or NUL stands in text, or -1.
+func breakIn(text string) int {
+	for _, c := range [...]byte{'\n', '\r', 0} {
+		if i := strings.IndexByte(text, c); i >= 0 {
+			return i
+		}
+	}
+	return -1
 }
 
 var errNoCommand = fmt.Errorf("%w: it has no command", ErrInjection)
@@ -134,28 +144,29 @@ var errNoCommand = fmt.Errorf("%w: it has no command", ErrInjection)
 // checkMessage reads the built message as FreeSWITCH would. It reports whether an empty line ends the
 // message's header block, or still has to be written.
 func checkMessage(message string) (ended bool, err error) {
-	if !strings.ContainsAny(message, "\r\n\x00") { // one line, as most are
+	if breakIn(message) < 0 { // one line, as most are
 		if strings.TrimSpace(message) == "" {
 			return false, errNoCommand
 		}
 		return false, nil
 	}
 	head, body, ended := cutBlankLine(message)
-	lines := strings.Split(strings.ReplaceAll(head, "\r\n", "\n"), "\n")
-	if strings.TrimSpace(lines[0]) == "" {
+	line, headers, _ := strings.Cut(head, "\n")
+	if strings.TrimSpace(line) == "" {
 		return false, errNoCommand
 	}
-	if strings.ContainsAny(head, "\x00") || strings.Count(head, "\r") != strings.Count(head, "\r\n") {
+	if strings.IndexByte(head, 0) >= 0 || strings.Count(head, "\r") != strings.Count(head, "\r\n") {
 		return false, fmt.Errorf("%w: it has a lone CR or a NUL", ErrInjection)
 	}
 	length, lengths := 0, 0
-	for _, line := range lines[1:] {
+	for line := range strings.Lines(headers) {
 		name, value, ok := strings.Cut(line, ":")
 		if !ok || name == "" {
 			return false, fmt.Errorf("%w: a line of it is no header", ErrInjection)
 		}
 		if strings.EqualFold(name, "Content-Length") {
-			n, err := strconv.Atoi(strings.TrimSpace(value))
+			value = strings.TrimSpace(value)
+			n, err := strconv.Atoi(value)
 			if err != nil || n < 0 {
 				return false, fmt.Errorf("%w: its Content-Length is %q", ErrInjection, value)
 			}
