@@ -28,7 +28,8 @@ type office struct {
 func newOffice(t *testing.T, p *program.Outbound, mode string) *office {
 	t.Helper()
 	o := &office{ended: make(chan error, 1000)}
-	o.srv = &outbound.Server{Handler: p, Logger: p.Logger, Linger: time.Second}
+	// A call whose connection is given up before it begins is not made again.
+	o.srv = &outbound.Server{Handler: p, Logger: p.Logger, Linger: time.Second, HandshakeTimeout: patience}
 	o.srv.SessionHooks = &outbound.Hooks{
 		SessionStart: func(*outbound.Session) { o.begun.Add(1) },
 		SessionEnd:   func(_ *outbound.Session, _ time.Duration, err error) { o.ended <- err },

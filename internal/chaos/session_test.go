@@ -26,8 +26,11 @@ type exchange struct {
 	call   *esltest.Call             // the one that the fault is for
 }
 
-// commandPatience is the deadline of a handler's commands.
-const commandPatience = time.Second
+const (
+	commandPatience = time.Second // the deadline of a handler's commands
+	// greetingPatience is how long either end waits for the other to begin: a call that is given up is not made again.
+	greetingPatience = 5 * time.Second
+)
 
 func newExchange(t *testing.T) *exchange {
 	t.Helper()
@@ -45,7 +48,7 @@ func newExchange(t *testing.T) *exchange {
 	}
 	x.serve()
 	x.server = &outbound.Server{
-		Hooks: x.obs.Hooks(), Logger: log, HandshakeTimeout: commandPatience, CloseTimeout: commandPatience,
+		Hooks: x.obs.Hooks(), Logger: log, HandshakeTimeout: greetingPatience, CloseTimeout: commandPatience,
 		Handler: outbound.HandlerFunc(func(ctx context.Context, s *outbound.Session) (err error) {
 			defer func() { x.ended <- err }()
 			err = errDeliberate // of a handler that panics
@@ -54,7 +57,7 @@ func newExchange(t *testing.T) *exchange {
 	}
 	served := make(chan error, 1)
 	go func() { served <- x.server.Serve(l) }()
-	x.srv = esltest.NewUnstartedServer(esltest.Config{ConnectTimeout: commandPatience}) // which its Shutdown waits for
+	x.srv = esltest.NewUnstartedServer(esltest.Config{ConnectTimeout: greetingPatience}) // which its Shutdown waits for
 	x.must(x.srv.Start())
 	t.Cleanup(func() {
 		x.srv.Close()
