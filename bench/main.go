@@ -78,7 +78,7 @@ var groups = []group{
 }
 
 func main() {
-	s := settings{writes: writes{16 << 10, 64 << 10}}
+	s := settings{writes: writes{8 << 10, 16 << 10, 64 << 10}}
 	role := flag.String("role", "", "what a child process is; used by the program itself")
 	flag.StringVar(&s.testdata, "testdata", "../testdata/transcripts", "directory of the recordings")
 	flag.IntVar(&s.rounds, "rounds", 20, "measurements of each; the median is printed")
