@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"runtime"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -81,14 +80,12 @@ func clientMain() error {
 		if _, err := fmt.Sscanf(orders.Text(), takeOrder, &addr, &events); err != nil {
 			return fmt.Errorf("%s: %w", orders.Text(), err)
 		}
-		runtime.GC()
-		objects, busy := allocations(), processorTime()
-		if err := theirs(context.Background(), addr, events); err != nil {
+		took, err := spend(func() error { return theirs(context.Background(), addr, events) })
+		if err != nil {
 			fmt.Println("error", strings.ReplaceAll(err.Error(), "\n", " "))
 			continue
 		}
-		busy = processorTime() - busy
-		fmt.Println(int64(busy), allocations()-objects)
+		fmt.Println(int64(took.busy), took.objects)
 	}
 	return orders.Err()
 }

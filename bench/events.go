@@ -46,12 +46,20 @@ type taken struct {
 // here measures what takes events in this process, and says how long it took.
 func here(take func(context.Context, *stream) (time.Duration, error)) receiver {
 	return func(ctx context.Context, s *stream) (taken, error) {
-		runtime.GC()
-		objects, busy := allocations(), processorTime()
-		took, err := take(ctx, s)
-		busy = processorTime() - busy
-		return taken{time: took, busy: busy, objects: allocations() - objects}, err
+		var took time.Duration
+		all, err := spend(func() (err error) { took, err = take(ctx, s); return err })
+		all.time = took
+		return all, err
 	}
+}
+
+// spend does something in a process that has no garbage, and says what that took of it.
+func spend(do func() error) (taken, error) {
+	runtime.GC()
+	objects, busy := allocations(), processorTime()
+	err := do()
+	busy = processorTime() - busy
+	return taken{busy: busy, objects: allocations() - objects}, err
 }
 
 // sink keeps what handlers read from being optimised away.

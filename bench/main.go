@@ -2,7 +2,7 @@
 // eslgo, on the machine it runs on, in one run. What counts are the ratios.
 //
 //	go run .                 everything, some minutes
-//	go run . -short          a look, a minute and a half: what CI prints
+//	go run . -short          a look, some two minutes: what CI prints
 //	go run . -only events    one group
 //
 // All traffic is on the loopback interface. FreeSWITCH's end is this program once

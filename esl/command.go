@@ -123,37 +123,21 @@ func checkValue(v reflect.Value, field string) error {
 // FreeSWITCH takes a command to end. The text is not quoted in the error: it can be
 // a password.
 func checkText(field, text string) error {
-	if i := breakIn(text); i >= 0 {
-		return fmt.Errorf("%w: %s has a line break or NUL at byte %d", ErrInjection, field, i)
+	for _, c := range [...]byte{'\n', '\r', 0} {
+		if i := strings.IndexByte(text, c); i >= 0 {
+			return fmt.Errorf("%w: %s has a line break or NUL at byte %d", ErrInjection, field, i)
+		}
 	}
 	return nil
 }
 
-// breakIn returns where a line feed, carriage return or NUL stands in text, or -1.
-func breakIn(text string) int {
-	for _, c := range [...]byte{'\n', '\r', 0} {
-		if i := strings.IndexByte(text, c); i >= 0 {
-			return i
-		}
-	}
-	return -1
-}
-
-var errNoCommand = fmt.Errorf("%w: it has no command", ErrInjection)
-
 // checkMessage reads the built message as FreeSWITCH would. It reports whether an empty line ends the
 // message's header block, or still has to be written.
 func checkMessage(message string) (ended bool, err error) {
-	if breakIn(message) < 0 { // one line, as most are
-		if strings.TrimSpace(message) == "" {
-			return false, errNoCommand
-		}
-		return false, nil
-	}
 	head, body, ended := cutBlankLine(message)
 	line, headers, _ := strings.Cut(head, "\n")
 	if strings.TrimSpace(line) == "" {
-		return false, errNoCommand
+		return false, fmt.Errorf("%w: it has no command", ErrInjection)
 	}
 	if strings.IndexByte(head, 0) >= 0 || strings.Count(head, "\r") != strings.Count(head, "\r\n") {
 		return false, fmt.Errorf("%w: it has a lone CR or a NUL", ErrInjection)

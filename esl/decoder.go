@@ -256,11 +256,7 @@ func (d *Decoder) anyHead(held []byte) (head frameHead, ok bool, err error) {
 		}
 		return frameHead{}, false, err
 	}
-	if bytes.HasPrefix(held, usualReply) { // what follows counts for nothing, see replied
-		head.kind = FrameCommandReply
-		return head, true, nil
-	}
-	for at := 0; at < head.size; {
+	for at := 0; at < head.size && !head.replied; {
 		line := held[at:head.size]
 		if i := bytes.IndexByte(line, '\n'); i >= 0 {
 			line = line[:i]
@@ -295,7 +291,6 @@ func emptyLine(text []byte, from int) (start, end int) {
 var (
 	contentPrefix = []byte("Content-")
 	replyText     = []byte("Reply-Text:")
-	usualReply    = []byte("Content-Type: command/reply\nReply-Text:")
 )
 
 // headLine takes from one line what cutting the frame needs.
@@ -310,8 +305,8 @@ func (d *Decoder) headLine(head *frameHead, line []byte) error {
 		return nil
 	}
 	name, value, ok := strings.Cut(string(line), ":")
-	if !ok || head.replied {
-		return nil // no header, or perhaps no header of the frame's
+	if !ok {
+		return nil // no header
 	}
 	value = strings.TrimSpace(value) // the carriage return of a CRLF too
 	switch {
