@@ -20,7 +20,8 @@ type options struct {
 
 // Limit sets how many slots the queue has, at least 1. A queue has one limit: the one given last, by any caller of
 // these Queues, or Config.Limit when none was given. When more than 10,000 queues have no waiters any more, some of
-// them go back to Config.Limit. Processes that share a queue must agree on its limit.
+// them go back to Config.Limit. Processes that share a queue must agree on its limit: each grants by its own, and for
+// a moment after a change still by the one before.
 func Limit(n int) Option { return func(o *options) { o.limit = n } }
 
 // Priority lets a caller pass all callers of a lower priority. It is between -MaxPriority and MaxPriority; the

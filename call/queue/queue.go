@@ -86,7 +86,7 @@ func New(cfg Config) (*Queues, error) {
 
 // Acquire waits for a slot in queue. When the wait ends without a slot, it fails with a *WaitError: because
 // ctx ended (the error then wraps its context.Cause, such as that of a call that hung up), or by the Timeout
-// option. Before it returns such an error it gives up the place, if the backend can be reached.
+// option. The place is then given up, of which the backend learns a moment later, or once it can be reached again.
 //
 // The slot outlives ctx: it is held until Release, or until it is lost.
 func (q *Queues) Acquire(ctx context.Context, queue string, opts ...Option) (*Slot, error) {

@@ -2,6 +2,7 @@ package queue_test
 
 import (
 	"context"
+	"fmt"
 	"math/rand/v2"
 	"runtime"
 	"sync"
@@ -27,18 +28,28 @@ func TestNobodyIsForgotten(t *testing.T) {
 func TestNobodyIsForgottenByRedis(t *testing.T) {
 	t.Parallel()
 	server := testbed.StartRedis(t)
-	first := leased(t, server.Addr, queue.MinLease) // a queue that is known grants at once
-	release(t, acquire(t, newQueues(t, queue.Config{Backend: first}), t.Name()))
+	first := newQueues(t, queue.Config{Backend: leased(t, server.Addr, queue.MinLease)})
+	for limit := 1; limit <= maxLimit; limit++ { // a queue that is known grants at once
+		release(t, acquire(t, first, named(t, limit)))
+	}
 	one := newQueues(t, queue.Config{Backend: leased(t, server.Addr, 10*patience)})
 	two := newQueues(t, queue.Config{Backend: leased(t, server.Addr, 10*patience)})
 	comeAndGo(t, 60, 3*time.Millisecond, one, two)
 }
 
+// maxLimit is how many slots the largest queue of comeAndGo has.
+const maxLimit = 3
+
+// named is the queue of so many slots. Each has its own, because processes agree on the limit of a queue: what is still
+// under way for a caller who gave up would grant by the limit of the round before.
+func named(t *testing.T, limit int) string { return fmt.Sprintf("%s %d", t.Name(), limit) }
+
 // comeAndGo has rounds of callers, of whom some leave within the span.
 func comeAndGo(t *testing.T, rounds int, span time.Duration, queues ...*queue.Queues) {
 	const callers = 8
 	for n := range rounds {
-		limit := 1 + n%3
+		limit := 1 + n%maxLimit
+		name := named(t, limit)
 		var holders atomic.Int32
 		var all sync.WaitGroup
 		for i := range callers {
@@ -52,7 +63,7 @@ func comeAndGo(t *testing.T, rounds int, span time.Duration, queues ...*queue.Qu
 				case i < 4:
 					opts = append(opts, queue.Timeout(leaves+1))
 				}
-				slot, err := queues[i%2].Acquire(ctx, t.Name(), opts...)
+				slot, err := queues[i%2].Acquire(ctx, name, opts...)
 				if err != nil {
 					if i >= 4 {
 						t.Errorf("round %d: %v", n, err)
@@ -70,7 +81,7 @@ func comeAndGo(t *testing.T, rounds int, span time.Duration, queues ...*queue.Qu
 		all.Wait()
 		var slots []*queue.Slot
 		for range limit {
-			slots = append(slots, acquire(t, queues[n%2], t.Name(), queue.Limit(limit)))
+			slots = append(slots, acquire(t, queues[n%2], name, queue.Limit(limit)))
 		}
 		for _, slot := range slots {
 			release(t, slot)
