@@ -216,7 +216,7 @@ func (srv *Server) part(s *Session) {
 }
 
 func (srv *Server) tracer() trace.Tracer {
-	tracers := srv.Tracer
+	tracers := srv.TracerProvider
 	if tracers == nil {
 		tracers = noop.NewTracerProvider()
 	}

@@ -87,8 +87,8 @@ type Server struct {
 	SessionHooks *Hooks
 	// Instruments measures the operations on calls. May be nil.
 	Instruments *call.Instruments
-	// Tracer makes the span outbound_handle_connection around each call. May be nil.
-	Tracer trace.TracerProvider
+	// TracerProvider makes the span outbound_handle_connection around each call. May be nil.
+	TracerProvider trace.TracerProvider
 	// Logger gets failures and panics of handlers. Default slog.Default().
 	Logger *slog.Logger
 

@@ -29,7 +29,7 @@ func TestInstruments(t *testing.T) {
 	}
 	ended := make(chan struct{}, 1)
 	w := newWorld(t, &outbound.Server{
-		Instruments: instruments, Tracer: tracers,
+		Instruments: instruments, TracerProvider: tracers,
 		SessionHooks: &outbound.Hooks{SessionEnd: func(*outbound.Session, time.Duration, error) { ended <- struct{}{} }},
 		Handler: outbound.HandlerFunc(func(ctx context.Context, s *outbound.Session) error {
 			err := errors.Join(s.Answer(ctx), s.Sleep(ctx, time.Millisecond))

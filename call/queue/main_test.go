@@ -3,6 +3,7 @@ package queue_test
 import (
 	"context"
 	"flag"
+	"log/slog"
 	"os"
 	"testing"
 	"time"
@@ -38,6 +39,9 @@ func testContext(t *testing.T) context.Context {
 
 func newQueues(t *testing.T, cfg queue.Config) *queue.Queues {
 	t.Helper()
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
 	q, err := queue.New(cfg)
 	if err != nil {
 		t.Fatal(err)

@@ -32,7 +32,7 @@ type Config struct {
 	// MeterProvider and TracerProvider receive metrics and spans; nil records nothing.
 	MeterProvider  metric.MeterProvider
 	TracerProvider trace.TracerProvider
-	// Logger is told when the backend is lost, when it is back, and when a slot is lost; nil discards.
+	// Logger is told when the backend is lost, when it is back, and when a slot is lost. Nil means slog.Default().
 	Logger *slog.Logger
 }
 
@@ -72,7 +72,7 @@ func New(cfg Config) (*Queues, error) {
 		cfg.QueueLabels = 100
 	}
 	if cfg.Logger == nil {
-		cfg.Logger = slog.New(slog.DiscardHandler)
+		cfg.Logger = slog.Default()
 	}
 	tel, err := newTelemetry(cfg.MeterProvider, cfg.TracerProvider, cfg.QueueLabels)
 	if err != nil {

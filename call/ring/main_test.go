@@ -2,6 +2,7 @@ package ring_test
 
 import (
 	"context"
+	"log/slog"
 	"sync"
 	"testing"
 	"time"
@@ -91,6 +92,9 @@ func newWorld(t *testing.T, endpoints ...esltest.Endpoint) *world {
 // newRinger makes a Ringer for the test.
 func newRinger(t *testing.T, cfg ring.Config) *ring.Ringer {
 	t.Helper()
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
 	r, err := ring.New(cfg)
 	if err != nil {
 		t.Fatal(err)

@@ -103,7 +103,7 @@ type Config struct {
 	// MeterProvider and TracerProvider receive metrics and spans; nil records nothing.
 	MeterProvider  metric.MeterProvider
 	TracerProvider trace.TracerProvider
-	// Logger is told when the balancer fails; the call then goes on without it. Nil discards.
+	// Logger is told when the balancer fails; the call then goes on without it. Nil means slog.Default().
 	Logger *slog.Logger
 }
 
@@ -118,7 +118,7 @@ type Ringer struct {
 // New returns a Ringer. The error is that of making its metrics.
 func New(cfg Config) (*Ringer, error) {
 	if cfg.Logger == nil {
-		cfg.Logger = slog.New(slog.DiscardHandler)
+		cfg.Logger = slog.Default()
 	}
 	tel, err := newTelemetry(cfg.MeterProvider, cfg.TracerProvider, cfg.Balancer != nil)
 	if err != nil {

@@ -43,7 +43,6 @@ type group struct {
 func newGroup(balancer ring.Balancer, extensions ...string) (*group, error) {
 	ringer, err := ring.New(ring.Config{
 		Balancer: balancer, MeterProvider: otel.GetMeterProvider(), TracerProvider: otel.GetTracerProvider(),
-		Logger: slog.Default(),
 	})
 	g := &group{ringer: ringer}
 	for _, extension := range extensions {

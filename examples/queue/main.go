@@ -46,7 +46,6 @@ type hotline struct {
 func newHotline(backend queue.Backend, agent call.Leg) (*hotline, error) {
 	queues, err := queue.New(queue.Config{
 		Backend: backend, Limit: 1, MeterProvider: otel.GetMeterProvider(), TracerProvider: otel.GetTracerProvider(),
-		Logger: slog.Default(),
 	})
 	return &hotline{queues: queues, agent: call.To(agent), patience: 30 * time.Minute, every: 20 * time.Second}, err
 }
