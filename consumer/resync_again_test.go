@@ -97,19 +97,32 @@ func TestComparisonAgain(t *testing.T) {
 	}
 }
 
+// asking is a connection that tells of each list that it is asked for.
+type asking struct {
+	net.Conn
+	asked chan<- struct{}
+}
+
+func (a asking) Write(p []byte) (int, error) {
+	if bytes.Contains(p, []byte("api show")) {
+		a.asked <- struct{}{}
+	}
+	return a.Conn.Write(p)
+}
+
 // TestComparisonTakenOver: a comparison that fails once the one of a later connection has taken over is nothing to warn of.
 func TestComparisonTakenOver(t *testing.T) {
 	var lists atomic.Int64
-	up, events := make(chan esl.Up, 2), make(chan net.Conn, 10)
+	asked, events := make(chan struct{}, 10), make(chan net.Conn, 10)
 	server := esltest.NewUnstartedServer(esltest.Config{APICommands: map[string]func(context.Context, string) string{
 		"show": func(context.Context, string) string {
 			if lists.Add(1) > 1 {
 				return `{"row_count":1,"rows":[{"uuid":"begun"}]}`
 			}
 			nc := <-events
-			await(t, up, "the first connection")
+			await(t, asked, "the first comparison")
 			_ = nc.Close()
-			await(t, up, "the second connection")
+			await(t, asked, "the second comparison")
 			return "-ERR too late"
 		},
 	}})
@@ -120,11 +133,10 @@ func TestComparisonTakenOver(t *testing.T) {
 	app, warnings := following()
 	told := make(chan string, 1)
 	app.HandleFunc(consumer.ResyncEvent, func(_ context.Context, ev *esl.Event) error { told <- ev.UUID(); return nil })
-	app.OnUp(func(_ context.Context, u esl.Up) { up <- u })
 	serveAs(t, app, esl.ClientConfig{Addr: server.Addr(), Dial: func(ctx context.Context, network, addr string) (net.Conn, error) {
 		nc, err := new(net.Dialer).DialContext(ctx, network, addr)
 		events <- nc // that for commands comes later
-		return nc, err
+		return asking{nc, asked}, err
 	}})
 	await(t, told, "the call")
 	select {

@@ -2,6 +2,7 @@ package queue_test
 
 import (
 	"context"
+	"slices"
 	"testing"
 	"time"
 
@@ -12,7 +13,7 @@ import (
 type delayed struct {
 	queue.Backend
 	watched chan struct{} // closed when somebody watches
-	before  chan func()   // what happens before the next answer
+	before  chan func()   // what happens before the next answer about callers of priority 0
 }
 
 func (b delayed) Watch(name string, changed func([]string)) (stop func()) {
@@ -22,6 +23,9 @@ func (b delayed) Watch(name string, changed func([]string)) (stop func()) {
 
 func (b delayed) Exchange(ctx context.Context, name string, limit int, ops []queue.Op) (queue.View, error) {
 	view, err := b.Backend.Exchange(ctx, name, limit, ops)
+	if !slices.ContainsFunc(ops, func(op queue.Op) bool { return op.Priority == 0 }) {
+		return view, err
+	}
 	select {
 	case fn := <-b.before:
 		fn()
