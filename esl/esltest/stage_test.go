@@ -41,8 +41,6 @@ func stageConfig(name, outbound string) esltest.Config {
 	switch name {
 	case "l_rude_rejection":
 		cfg.Faults = []esltest.Fault{{Kind: esltest.FaultACL}}
-	case "c_event_plain_all", "d_event_json_all", "e_event_xml_all":
-		cfg.Pace = stagePace
 	case "h1_async_full", "h3_async_full_json_remote_hangup":
 		cfg.Frame = atOnce
 	case "h2_sync_full":
@@ -86,9 +84,6 @@ storage_dir=/opt/fs/inst/var/lib/freeswitch/storage
 cache_dir=/opt/fs/inst/var/cache/freeswitch
 data_dir=/opt/fs/inst/share/freeswitch
 localstate_dir=/opt/fs/inst/var/lib/freeswitch`
-
-// stagePace is how much faster than recorded the calls of c, d and e run.
-const stagePace = 4
 
 // stage does what happened elsewhere while a recording was made: calls on
 // another connection, a heartbeat, a kill.
@@ -214,7 +209,7 @@ func (st *stage) perform() {
 	for i := range calls {
 		at, _ := strconv.ParseInt(calls[i].get("Event-Date-Timestamp"), 10, 64)
 		if last != 0 {
-			pause(time.Duration(at-last) * time.Microsecond / stagePace)
+			pause(time.Duration(at-last) * time.Microsecond)
 		}
 		last = at
 		if calls[i].event == "HEARTBEAT" {
