@@ -7,6 +7,8 @@ import (
 	"net"
 	"sync"
 	"time"
+
+	"github.com/genesis-esl/genesis/internal/ports"
 )
 
 // Server is a simulated FreeSWITCH. Make one with NewServer or NewUnstartedServer. Its
@@ -22,7 +24,8 @@ type Server struct {
 
 	mu       sync.Mutex
 	addr     string
-	core     *core // nil before Start and after Close
+	core     *core  // nil before Start and after Close
+	release  func() // gives the port up; nil before Start
 	shutdown bool
 }
 
@@ -65,9 +68,12 @@ func (s *Server) Start() error {
 	for _, f := range s.cfg.Faults {
 		s.faults = append(s.faults, newLiveFault(f))
 	}
-	if err := s.boot(s.cfg.Addr); err != nil {
+	addr, release := ports.Hold(s.cfg.Addr)
+	if err := s.boot(addr); err != nil {
+		release()
 		return err
 	}
+	s.release = release
 	for _, f := range s.faults {
 		if f.Kind == FaultRestart {
 			s.scheduleRestart(s.core, f)
@@ -110,13 +116,16 @@ func (s *Server) CoreUUID() string {
 // goroutine is left when it returns. Closing twice is harmless.
 func (s *Server) Close() {
 	s.mu.Lock()
-	c := s.core
-	s.core, s.shutdown = nil, true
+	c, release := s.core, s.release
+	s.core, s.release, s.shutdown = nil, nil, true
 	s.mu.Unlock()
 	if c != nil {
 		c.stop()
 	}
 	s.ending.Wait()
+	if release != nil {
+		release()
+	}
 }
 
 // Restart ends FreeSWITCH and starts it again on the same port with a new Core-UUID:
@@ -148,7 +157,7 @@ func (s *Server) Resume() error {
 		return errors.New("esltest: server is not stopped")
 	}
 	var err error
-	// The port can be taken for a moment by a connection that is being closed.
+	// Where the port could not be held it can be taken for a moment, by a connection that is being closed.
 	for range 50 {
 		if err = s.boot(s.addr); err == nil {
 			return nil

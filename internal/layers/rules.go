@@ -25,7 +25,7 @@ type rule struct {
 // find its floor first.
 var rules = []rule{
 	{pkg: "esl", ours: []string{"internal/headroom", "internal/peek"}, foreign: []string{"github.com/percipia/eslgo/command", "golang.org/x/sys/cpu"}},
-	{pkg: "esl/esltest", ours: []string{"esl"}},
+	{pkg: "esl/esltest", ours: []string{"esl", "internal/ports"}},
 	{pkg: "esl/esltest/...", ours: []string{"esl", "esl/esltest/..."}},
 	{pkg: "call", ours: []string{"esl"}},
 	{pkg: "call/ring", ours: []string{"esl", "call"}},
@@ -37,7 +37,7 @@ var rules = []rule{
 	{pkg: "program/...", ours: []string{"esl", "call/...", "consumer", "outbound", "program/..."}},
 	{pkg: ".", ours: []string{"esl/...", "call/...", "consumer", "outbound", "observability/...", "program/...", "internal/headroom", "internal/ports"}},
 	{pkg: "internal/...", ours: []string{"internal/..."}},
-	{pkg: "internal/testbed", tests: true},
+	{pkg: "internal/testbed", ours: []string{"internal/ports"}, tests: true},
 	{pkg: "internal/printer", ours: []string{"esl", "consumer"}},
 	{pkg: "internal/soak", ours: []string{"*"}},
 	{pkg: "internal/security", ours: []string{"*"}},

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/genesis-esl/genesis/internal/ports"
 )
 
 // startTimeout is how long a redis-server may take to answer.
@@ -35,12 +37,9 @@ func StartRedis(t *testing.T, args ...string) *Redis {
 		}
 		t.Skip("no redis-server in PATH: the real server was not there, only miniredis is tested")
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := &Redis{Addr: l.Addr().String(), dir: t.TempDir(), args: args}
-	_ = l.Close()
+	addr, release := ports.Hold("127.0.0.1:0")
+	t.Cleanup(release)
+	s := &Redis{Addr: addr, dir: t.TempDir(), args: args}
 	s.Start(t)
 	t.Cleanup(s.Kill)
 	return s
