@@ -46,7 +46,7 @@ func long(number int) esl.Line {
 // than his context allows, even where it is the only one and nothing is unanswered. It
 // is written when there is room, whole and in its turn.
 func TestSendWithoutRoom(t *testing.T) {
-	const commands = 500
+	const commands = 150
 	var begun []int // some may have no time left to begin
 	i := 0
 	c, far := unread(t, esl.ConnConfig{WriteTimeout: time.Hour, Hooks: &esl.Hooks{
