@@ -131,12 +131,12 @@ var sessionPhases = map[string]func(entered chan<- struct{}, stop <-chan struct{
 	},
 	"session's command pending": func(entered chan<- struct{}, _ <-chan struct{}) outbound.HandlerFunc {
 		return func(ctx context.Context, s *outbound.Session) error {
-			ctx, cancel := context.WithTimeout(ctx, commandPatience)
-			defer cancel()
 			if err := s.Answer(ctx); err != nil {
 				return err
 			}
 			close(entered)
+			ctx, cancel := context.WithTimeout(ctx, commandPatience)
+			defer cancel()
 			_, err := s.Execute(ctx, "sleep", "300")
 			return err
 		}

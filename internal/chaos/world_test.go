@@ -60,7 +60,7 @@ type world struct {
 // connection may go without any.
 const (
 	heartbeat = 20 * time.Millisecond
-	silence   = 2 * time.Second
+	silence   = 4 * time.Second
 )
 
 func newWorld(t *testing.T, queue int) *world {
