@@ -51,7 +51,7 @@ func TestGrantOvertakesTheAnswer(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	next, err := two.Acquire(testContext(t), t.Name(), queue.Timeout(2*time.Second))
+	next, err := two.Acquire(testContext(t), t.Name(), queue.Timeout(4*time.Second)) // places are asked for again after 5
 	if err != nil {
 		t.Fatal(err)
 	}
