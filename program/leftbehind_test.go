@@ -3,7 +3,6 @@ package program_test
 import (
 	"context"
 	"fmt"
-	"net"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -13,6 +12,7 @@ import (
 
 	"github.com/genesis-esl/genesis/consumer"
 	"github.com/genesis-esl/genesis/esl"
+	"github.com/genesis-esl/genesis/internal/ports"
 	"github.com/genesis-esl/genesis/program"
 )
 
@@ -49,11 +49,8 @@ func TestStopWhileCommandsWait(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			l, err := net.Listen("tcp", "127.0.0.1:0")
-			if err != nil {
-				t.Fatal(err)
-			}
-			_ = l.Close() // nobody listens there
+			nobody, release := ports.Hold("127.0.0.1:0")
+			defer release()
 			p := actor(t, tt.actor, append(slices.Repeat([]string{tt.command}, tt.commands), "all written")...)
 			p.CommandTimeout = time.Hour
 			var n notes
@@ -68,7 +65,7 @@ func TestStopWhileCommandsWait(t *testing.T) {
 			done := make(chan error, 1)
 			go func() {
 				done <- p.Run(ctx, func(ctx context.Context) error {
-					return app.Serve(ctx, esl.ClientConfig{Addr: l.Addr().String()})
+					return app.Serve(ctx, esl.ClientConfig{Addr: nobody})
 				})
 			}()
 			eventually(t, "the commands", func() bool { return n.contain(tt.until) })

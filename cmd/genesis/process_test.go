@@ -2,13 +2,11 @@ package main
 
 import (
 	"bytes"
-	"fmt"
 	"io"
 	"net/http"
 	"os"
 	"os/exec"
 	"regexp"
-	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -17,6 +15,8 @@ import (
 
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
+
+	"github.com/genesis-esl/genesis/internal/ports"
 )
 
 // patience bounds every wait in these tests.
@@ -238,15 +238,11 @@ func metrics(t *testing.T, url, name, label string) map[string]float64 {
 // port is the port of host:port.
 func port(addr string) string { return addr[strings.LastIndex(addr, ":")+1:] }
 
-// freePort returns a port that was free just now.
+// freePort returns a port of 127.0.0.1 that is the test's, whether somebody listens there or not.
 func freePort(t *testing.T) string {
 	t.Helper()
-	sim := startGenesis(t, "simulate", "--port", "0")
-	addr := sim.stderr.match(t, `address=(\S+)`)
-	sim.stop()
-	if n, err := strconv.Atoi(port(addr)); err != nil || n == 0 {
-		t.Fatal(fmt.Errorf("no port in %q", addr))
-	}
+	addr, release := ports.Hold("127.0.0.1:0")
+	t.Cleanup(release)
 	return port(addr)
 }
 

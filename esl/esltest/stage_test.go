@@ -15,11 +15,11 @@ import (
 	"github.com/genesis-esl/genesis/esl/esltest"
 )
 
-// stageConfig is the FreeSWITCH that the recordings were made with.
 // atOnce is how soon this client, on a machine that may be busy, sends what the recorded one sent within a millisecond
 // of a reply, before what the reply was to had any effect.
 const atOnce = 250 * time.Millisecond
 
+// stageConfig is the FreeSWITCH that the recordings were made with.
 func stageConfig(name, outbound string) esltest.Config {
 	cfg := esltest.Config{
 		Hostname: "vm", Switchname: "fs-test", IPv4: "192.0.2.2", IPv6: "fd00::2", Domain: "127.0.0.1",

@@ -14,6 +14,7 @@ import (
 
 	"github.com/genesis-esl/genesis/call/queue"
 	"github.com/genesis-esl/genesis/internal/launch"
+	"github.com/genesis-esl/genesis/internal/ports"
 )
 
 // slots is how many each queue has.
@@ -56,17 +57,13 @@ func newInMemory() (*counter, error) {
 
 // newRedis starts a redis-server with its data nowhere.
 func newRedis(path string) (*counter, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return nil, err
-	}
-	addr := l.Addr().String()
+	addr, release := ports.Hold("127.0.0.1:0")
 	_, port, _ := net.SplitHostPort(addr)
-	_ = l.Close()
 	// Ctrl-C is for the soak alone, which has slots to give back first.
 	server, err := launch.Start(launch.Command{Path: path, Env: os.Environ(), Stdout: os.Stderr, Args: []string{
 		"--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", os.TempDir(), "--loglevel", "warning"}})
 	if err != nil {
+		release()
 		return nil, err
 	}
 	client := redis.NewClient(&redis.Options{Addr: addr, ContextTimeoutEnabled: true})
@@ -74,6 +71,7 @@ func newRedis(path string) (*counter, error) {
 		err := client.Close()
 		server.Signal(os.Kill)
 		<-server.Done()
+		release()
 		return err
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
